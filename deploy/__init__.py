@@ -1,0 +1,1 @@
+"""How the services and the real components under them are brought up."""

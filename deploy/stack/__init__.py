@@ -1,0 +1,1 @@
+"""The real Kafka, PostgreSQL, Redis and nginx as plain processes: no stand-ins."""

@@ -1,0 +1,59 @@
+"""From committed batch to snapshot: at most one build at a time, and under load only as many as leave room for work."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from services.reporting.dashboard import Lag, Snapshot, build, build_next
+from services.reporting.live import Live
+from shared.consumer import Progress
+from shared.database import Database, now
+
+_REPORT_SECONDS = 1.0
+_SHARE = 4
+"""Of the time: after a build of n seconds, n x 4 belong to the consumer."""
+
+
+class Announcer:
+    """A worker's background task. `announce` may be called after every batch; it costs nothing."""
+
+    def __init__(self, database: Database, live: Live, progress: Callable[[], Progress]) -> None:
+        self._database = database
+        self._live = live
+        self._progress = progress
+        self._changed = asyncio.Event()
+        self._newest: Snapshot | None = None
+
+    async def announce(self) -> None:
+        self._changed.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Build and publish until stopped. Raises OSError when Redis is away, a database error when that is."""
+        self._changed.set()
+        while not stopping.is_set():
+            started = time.monotonic()
+            if self._changed.is_set():
+                self._changed.clear()
+                await self._publish()
+            await self._report()
+            busy = time.monotonic() - started
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), min(_REPORT_SECONDS, busy * _SHARE))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _REPORT_SECONDS)
+
+    async def _publish(self) -> None:
+        snapshot = await build_next(self._database)
+        if snapshot is None and self._newest is None:
+            async with self._database.reading() as session:
+                snapshot = await build(session)
+        if snapshot is not None:
+            self._newest = snapshot
+            await self._live.publish(snapshot)
+
+    async def _report(self) -> None:
+        progress = self._progress()
+        await self._live.report(Lag(now(), progress.behind, progress.seconds))
+        if self._newest is not None:
+            await self._live.keep(self._newest)

@@ -1,0 +1,49 @@
+"""The reporting service, put together."""
+
+from services.reporting import api
+from services.reporting.announcer import Announcer
+from services.reporting.api import Dashboards
+from services.reporting.growth import Classes
+from services.reporting.handlers import handlers
+from services.reporting.live import InProcess, Live, OverRedis
+from shared.consumer import Progress
+from shared.database import Database
+from shared.events.catalogue import facts_topic, intake_topic
+from shared.events.districts import DISTRICTS
+from shared.log import Log
+from shared.runtime import Node
+from shared.settings import Settings
+
+TOPICS = (
+    *(intake_topic("reporting", code) for code in DISTRICTS),
+    facts_topic("registry"),
+    facts_topic("grants"),
+)
+
+
+def build(settings: Settings, log: Log, database: Database | None = None) -> Node:
+    """One process of reporting, not yet running."""
+    database = database or Database(settings.database_url, pool=settings.pool)
+    live: Live = OverRedis(settings.redis) if settings.redis else InProcess()
+
+    def progress() -> Progress:
+        return node.consumer.progress
+
+    announcer = Announcer(database, live, progress)
+    node = Node(
+        settings,
+        log,
+        title="Berdaya reporting",
+        handlers=handlers(),
+        topics=TOPICS,
+        deferred=Classes(),
+        announce=announcer.announce,
+        database=database,
+    )
+    node.app.state.dashboards = Dashboards(database, live)
+    node.app.include_router(api.router)
+    if settings.role != "worker":
+        node.background["listener"] = live.listen
+    if settings.role != "web":
+        node.background["announcer"] = announcer.run
+    return node

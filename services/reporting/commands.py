@@ -1,0 +1,416 @@
+"""What reporting does with what it is told: people, grants, budgets and income reports, each list set-wise."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.reporting import views
+from services.reporting.rules import later_month, month_index
+from services.reporting.views import COUNTED, MONTHS, PEOPLE, YEARS
+from shared.database import set_wise
+from shared.events import facts, receipts
+from shared.events.catalogue import Event
+from shared.events.district import IncomeReported
+from shared.events.envelope import beneficiary_id, microseconds
+from shared.events.receipts import Answer
+from shared.inbox import wake, warn_conflict
+from shared.revisions import CONFLICT, Mark, judge
+
+
+class _Content(NamedTuple):
+    """What one report says, in the order of the table's columns."""
+
+    turnover: int
+    materials: int
+    production: int
+    wages: int
+    net_profit: int
+    employees: int
+    orders: int
+    asset_use: str
+
+
+class _Stored(NamedTuple):
+    """The report in force for one business and month. `place` is its event's place in this list, when it is of it."""
+
+    mark: Mark
+    content: _Content
+    place: int | None
+
+
+class _Owner(NamedTuple):
+    no: int
+    district: str
+    counted: bool
+
+
+Key = tuple[int, int]
+"""(person_no, month index)"""
+
+
+async def report_income(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
+    """Keep the newest revision of each business and month; every view follows by the difference.
+
+    A report of a month after the event's own time is rejected, one of an unknown person waits.
+    """
+    owners, before = await _read_reports(session, events)
+    answers: list[Answer] = []
+    current = dict(before)
+    lost: list[tuple[str, str, bool]] = []
+    for place, event in enumerate(events):
+        owner = owners.get((event.district, event.data.district_ref))
+        if later_month(event.data.month, event.envelope.time):
+            answers.append(receipts.rejected("future_month"))
+        elif owner is None:
+            answers.append(_wait_for(event))
+        else:
+            answers.append(_place_report(place, event, owner.no, current, answers, lost))
+    changed = {key: stored for key, stored in current.items() if stored is not before.get(key)}
+    await _write_reports(session, changed, before)
+    await _count_reports(session, {owner.no: owner for owner in owners.values()}, changed, before)
+    for district, event_id, superseded in lost:
+        await warn_conflict(session, district, [event_id], superseded=superseded)
+    return answers
+
+
+def _place_report(
+    place: int,
+    event: Event,
+    no: int,
+    current: dict[Key, _Stored],
+    answers: list[Answer],
+    lost: list[tuple[str, str, bool]],
+) -> Answer:
+    """Judge one report against the one in force, which it may replace in `current`."""
+    report: IncomeReported = event.data
+    key = (no, month_index(report.month))
+    stored = current.get(key)
+    content = _Content(
+        report.turnover,
+        report.materials,
+        report.production,
+        report.wages,
+        report.net_profit,
+        report.employees,
+        report.orders,
+        report.asset_use.value,
+    )
+    mark = Mark(report.revision, microseconds(event.envelope.time), event.envelope.id)
+    verdict = judge(stored.mark if stored else None, mark, alike=stored is not None and stored.content == content)
+    if verdict.conflict and stored is not None:
+        _warn_other(stored, event.district or "", superseded=verdict.replaces, answers=answers, lost=lost)
+    if verdict.replaces:
+        current[key] = _Stored(mark, content, place)
+    return verdict.answer
+
+
+def _warn_other(
+    stored: _Stored, district: str, *, superseded: bool, answers: list[Answer], lost: list[tuple[str, str, bool]]
+) -> None:
+    """The other event of a conflict: amend its answer if it is of this list, else its receipt."""
+    if stored.place is None:
+        lost.append((district, stored.mark.event_id, superseded))
+    elif superseded:
+        answers[stored.place] = receipts.superseded(CONFLICT, CONFLICT)
+    elif answers[stored.place].verdict is receipts.Verdict.accepted:
+        answers[stored.place] = receipts.accepted(CONFLICT)
+
+
+def _wait_for(event: Event) -> Answer:
+    person = beneficiary_id(event.district or "", event.data.district_ref)
+    return receipts.waiting("unknown_beneficiary", f"beneficiary/{person}")
+
+
+async def _read_reports(
+    session: AsyncSession, events: Sequence[Event]
+) -> tuple[dict[tuple[str | None, str], _Owner], dict[Key, _Stored]]:
+    """The businesses the events speak of, by (district, ref), and their reports in force of the months named."""
+    wanted = {(event.district, event.data.district_ref, month_index(event.data.month)) for event in events}
+    found = await set_wise(
+        session,
+        """SELECT p.no, p.district, p.district_ref, p.status, t.month, t.revision, t.time_us, t.event_id,
+                  t.turnover, t.materials, t.production, t.wages, t.net_profit, t.employees, t.orders, t.asset_use
+           FROM {rows} JOIN person p ON p.district = r.district AND p.district_ref = r.ref
+           LEFT JOIN report t ON t.person_no = p.no AND t.month = r.month""",
+        {"district": "text", "ref": "text", "month": "int"},
+        sorted(wanted, key=repr),
+    )
+    owners: dict[tuple[str | None, str], _Owner] = {}
+    before: dict[Key, _Stored] = {}
+    for no, district, ref, status, month, revision, time_us, event_id, *content in found:
+        owners[district, ref] = _Owner(no, district, status == COUNTED)
+        if month is not None:
+            before[no, month] = _Stored(Mark(revision, time_us, event_id), _Content(*content), None)
+    return owners, before
+
+
+_REPORT_COLUMNS = {
+    "person_no": "bigint",
+    "month": "int",
+    "revision": "int",
+    "time_us": "bigint",
+    "event_id": "text",
+    "turnover": "bigint",
+    "materials": "bigint",
+    "production": "bigint",
+    "wages": "bigint",
+    "net_profit": "bigint",
+    "employees": "int",
+    "orders": "int",
+    "asset_use": "text",
+}
+_INSERT_REPORTS = (
+    f"INSERT INTO report ({', '.join(_REPORT_COLUMNS)}) SELECT {', '.join('r.' + name for name in _REPORT_COLUMNS)} "
+    "FROM {rows} WHERE true"
+)
+_UPDATE_REPORTS = (
+    f"UPDATE report SET {', '.join(f'{name} = r.{name}' for name in list(_REPORT_COLUMNS)[2:])} "
+    "FROM {rows} WHERE report.person_no = r.person_no AND report.month = r.month"
+)
+
+
+async def _write_reports(session: AsyncSession, changed: Mapping[Key, _Stored], before: Mapping[Key, _Stored]) -> None:
+    """Insert and update apart, in the order of the key: half as much work for PostgreSQL as one upsert."""
+    for statement, keys in (
+        (_INSERT_REPORTS, sorted(key for key in changed if key not in before)),
+        (_UPDATE_REPORTS, sorted(key for key in changed if key in before)),
+    ):
+        if keys:
+            rows = [(*key, *changed[key].mark, *changed[key].content) for key in keys]
+            await set_wise(session, statement, _REPORT_COLUMNS, rows)
+
+
+async def _count_reports(
+    session: AsyncSession,
+    owners: Mapping[int, _Owner],
+    changed: Mapping[Key, _Stored],
+    before: Mapping[Key, _Stored],
+) -> None:
+    """Bring the months up to date, and have the classes of the businesses computed again."""
+    differences = MONTHS.difference()
+    for (no, month), stored in changed.items():
+        owner = owners[no]
+        if not owner.counted:
+            continue
+        change = differences[owner.district, month]
+        content = stored.content
+        views.count_report(change, content.turnover, content.net_profit, content.employees, content.asset_use, 1)
+        if (prior := before.get((no, month))) is not None:
+            content = prior.content
+            views.count_report(change, content.turnover, content.net_profit, content.employees, content.asset_use, -1)
+    await views.growth_due(
+        session,
+        (no for (no, month), stored in changed.items() if _net(before.get((no, month))) != stored.content.net_profit),
+    )
+    await MONTHS.add(session, differences)
+
+
+def _net(stored: _Stored | None) -> int | None:
+    return stored.content.net_profit if stored else None
+
+
+async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
+    """Keep each person as the registry last said; what waited for a person now known is set free."""
+    newest = _newest(events, lambda fact: fact.beneficiary_id)
+    found = await set_wise(
+        session,
+        "SELECT p.no, p.beneficiary_id, p.version, p.status, p.growth_class FROM {rows} "
+        "JOIN person p ON p.beneficiary_id = r.id",
+        {"id": "uuid"},
+        [(person,) for person in newest],
+    )
+    before = {_hex(row.beneficiary_id): row for row in found}
+    fresh = {
+        person: fact
+        for person, fact in newest.items()
+        if person.hex not in before or before[person.hex].version < fact.version
+    }
+    await _write_people(session, list(fresh.values()))
+    differences = PEOPLE.difference()
+    moved: list[tuple[int, str, int]] = []
+    for person, fact in fresh.items():
+        change = differences[(fact.district,)]
+        prior = before.get(person.hex)
+        growth_class = prior.growth_class if prior else "insufficient"
+        if prior is not None:
+            views.count_person(change, prior.status, growth_class, -1)
+            if (prior.status == COUNTED) != (fact.status == COUNTED):
+                moved.append((prior.no, fact.district, 1 if fact.status == COUNTED else -1))
+        views.count_person(change, fact.status, growth_class, 1)
+    await _recount_reports(session, moved)
+    await PEOPLE.add(session, differences)
+    await wake(session, [f"beneficiary/{person}" for person in fresh if person.hex not in before])
+    return _answers(events, fresh.values())
+
+
+async def _write_people(session: AsyncSession, people: Sequence[facts.Beneficiary]) -> None:
+    if not people:
+        return
+    columns = {
+        "beneficiary_id": "uuid",
+        "district": "text",
+        "district_ref": "text",
+        "version": "int",
+        "status": "text",
+        "ppks_group": "text",
+        "sex": "text",
+        "birth_year": "int",
+        "disabilities": "text",
+        "skills": "text",
+        "unit": "text",
+    }
+    kept = [name for name in columns if name not in ("beneficiary_id", "district", "district_ref")]
+    await set_wise(
+        session,
+        f"""INSERT INTO person ({", ".join(columns)}, growth_class, growth_version)
+            SELECT {", ".join("r." + name for name in columns)}, 'insufficient', 0 FROM {{rows}} WHERE true
+            ON CONFLICT (beneficiary_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in kept)}""",
+        columns,
+        [
+            (
+                fact.beneficiary_id,
+                fact.district,
+                fact.district_ref,
+                fact.version,
+                fact.status.value,
+                fact.ppks_group.value,
+                fact.sex.value,
+                fact.birth_year,
+                " ".join(fact.disabilities),
+                " ".join(fact.skills),
+                fact.unit,
+            )
+            for fact in people
+        ],
+    )
+
+
+async def _recount_reports(session: AsyncSession, moved: Sequence[tuple[int, str, int]]) -> None:
+    """All reports of people who became (1) or ceased (-1) to be counted, in or out of the months."""
+    if not moved:
+        return
+    found = await set_wise(
+        session,
+        "SELECT r.district, t.month, r.sign, t.turnover, t.net_profit, t.employees, t.asset_use "
+        "FROM {rows} JOIN report t ON t.person_no = r.no",
+        {"no": "bigint", "district": "text", "sign": "int"},
+        moved,
+    )
+    differences = MONTHS.difference()
+    for district, month, sign, turnover, net_profit, employees, asset_use in found:
+        views.count_report(differences[district, month], turnover, net_profit, employees, asset_use, sign)
+    await MONTHS.add(session, differences)
+
+
+async def follow_grants(session: AsyncSession, events: Sequence[Event], status: str) -> list[Answer]:
+    """Keep each grant under the status its newest fact gives it."""
+    newest = _newest(events, lambda fact: fact.grant_id)
+    found = await set_wise(
+        session,
+        "SELECT g.grant_id, g.version, g.status, g.amount, g.district, g.fiscal_year FROM {rows} "
+        "JOIN grant_now g ON g.grant_id = r.id",
+        {"id": "uuid"},
+        [(grant,) for grant in newest],
+    )
+    before = {_hex(row.grant_id): row for row in found}
+    fresh = [
+        fact for grant, fact in newest.items() if grant.hex not in before or before[grant.hex].version < fact.version
+    ]
+    await _write_grants(session, fresh, status)
+    differences = YEARS.difference()
+    for fact in fresh:
+        if (prior := before.get(fact.grant_id.hex)) is not None:
+            views.count_grant(differences[prior.district, prior.fiscal_year], prior.status, prior.amount, -1)
+        views.count_grant(differences[fact.district, fact.fiscal_year], status, fact.amount, 1)
+    await YEARS.add(session, differences)
+    return _answers(events, fresh)
+
+
+async def _write_grants(session: AsyncSession, grants: Sequence[facts.Grant], status: str) -> None:
+    if not grants:
+        return
+    columns = {
+        "grant_id": "uuid",
+        "beneficiary_id": "uuid",
+        "district": "text",
+        "kind": "text",
+        "amount": "bigint",
+        "fiscal_year": "int",
+        "status": "text",
+        "version": "int",
+        "day": "text",
+    }
+    await set_wise(
+        session,
+        f"""INSERT INTO grant_now (grant_id, beneficiary_id, district, kind, amount, fiscal_year, status, version,
+                                   "on")
+            SELECT {", ".join("r." + name for name in columns)} FROM {{rows}} WHERE true
+            ON CONFLICT (grant_id) DO UPDATE SET kind = excluded.kind, amount = excluded.amount,
+              fiscal_year = excluded.fiscal_year, status = excluded.status, version = excluded.version,
+              "on" = excluded."on" """,
+        columns,
+        [
+            (
+                fact.grant_id,
+                fact.beneficiary_id,
+                fact.district,
+                fact.kind.value,
+                fact.amount,
+                fact.fiscal_year,
+                status,
+                fact.version,
+                fact.on.isoformat(),
+            )
+            for fact in grants
+        ],
+    )
+
+
+async def follow_budgets(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
+    """Keep the newest amount of each district and fiscal year."""
+    newest = _newest(events, lambda fact: (fact.district, fact.fiscal_year))
+    found = await set_wise(
+        session,
+        "SELECT b.district, b.fiscal_year, b.amount, b.version FROM {rows} "
+        "JOIN budget b ON b.district = r.district AND b.fiscal_year = r.year",
+        {"district": "text", "year": "int"},
+        list(newest),
+    )
+    before = {(row.district, row.fiscal_year): row for row in found}
+    fresh = {key: fact for key, fact in newest.items() if key not in before or before[key].version < fact.version}
+    if fresh:
+        await set_wise(
+            session,
+            """INSERT INTO budget (district, fiscal_year, amount, version)
+               SELECT r.district, r.year, r.amount, r.version FROM {rows} WHERE true
+               ON CONFLICT (district, fiscal_year) DO UPDATE SET amount = excluded.amount, version = excluded.version""",
+            {"district": "text", "year": "int", "amount": "bigint", "version": "int"},
+            [(*key, fact.amount, fact.version) for key, fact in fresh.items()],
+        )
+    differences = YEARS.difference()
+    place = YEARS.columns.index("rupiah_budget")
+    for key, fact in fresh.items():
+        differences[key][place] += fact.amount - (before[key].amount if key in before else 0)
+    await YEARS.add(session, differences)
+    return _answers(events, fresh.values())
+
+
+def _newest(events: Sequence[Event], aggregate: Callable[[Any], Any]) -> dict[Any, Any]:
+    """The fact of the greatest version per aggregate."""
+    found: dict[Any, Any] = {}
+    for event in events:
+        key = aggregate(event.data)
+        if key not in found or found[key].version < event.data.version:
+            found[key] = event.data
+    return found
+
+
+def _answers(events: Sequence[Event], fresh: Iterable[facts.Fact]) -> list[Answer]:
+    used = {id(fact) for fact in fresh}
+    return [receipts.accepted() if id(event.data) in used else receipts.superseded() for event in events]
+
+
+def _hex(value: Any) -> str:
+    """An id as raw SQL returns it: a UUID from PostgreSQL, 32 hex digits from SQLite."""
+    return value if isinstance(value, str) else str(value.hex)

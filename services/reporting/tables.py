@@ -1,0 +1,164 @@
+"""What reporting stores: the newest facts it was told, and the views computed from them.
+
+Views are totals kept by differences; each can be recomputed from the facts above it, and `reconcile` proves it.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, Uuid
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from shared.tables import serial
+
+
+class Reporting(SQLModel, registry=registry()):
+    """A base of its own, so that services can share a process."""
+
+
+METADATA = Reporting.metadata
+
+
+class Person(Reporting, table=True):
+    """A beneficiary as the registry last said, and the growth class of the business."""
+
+    __tablename__ = "person"
+    __table_args__ = (UniqueConstraint("district", "district_ref", name="person_ref"),)
+    no: int | None = serial()
+    beneficiary_id: UUID = Field(sa_type=Uuid, unique=True)
+    district: str
+    district_ref: str
+    version: int
+    status: str
+    ppks_group: str
+    sex: str
+    birth_year: int
+    disabilities: str = ""
+    """Slugs, joined by blanks."""
+    skills: str = ""
+    unit: str | None = None
+    growth_class: str = "insufficient"
+    growth_version: int = 0
+    """The version of the last growth-changed fact."""
+
+
+class Grant(Reporting, table=True):
+    """A grant as the grants service last said. `amount` in rupiah."""
+
+    __tablename__ = "grant_now"
+    grant_id: UUID = Field(sa_type=Uuid, primary_key=True)
+    beneficiary_id: UUID = Field(sa_type=Uuid, index=True)
+    district: str
+    kind: str
+    amount: int = Field(sa_type=BigInteger)
+    fiscal_year: int
+    status: str
+    version: int
+    on: str
+    """The day of the newest step, YYYY-MM-DD."""
+
+
+class Budget(Reporting, table=True):
+    """The budget of one district and fiscal year, in rupiah."""
+
+    __tablename__ = "budget"
+    district: str = Field(primary_key=True)
+    fiscal_year: int = Field(primary_key=True)
+    amount: int = Field(sa_type=BigInteger)
+    version: int
+
+
+class Report(Reporting, table=True):
+    """The newest revision of one business and month. Money in rupiah; `month` counts months since year 0."""
+
+    __tablename__ = "report"
+    __table_args__ = (
+        Index("report_month", "month"),
+        CheckConstraint("net_profit = turnover - materials - production - wages", name="report_net"),
+    )
+    person_no: int = Field(primary_key=True, sa_type=BigInteger)
+    month: int = Field(primary_key=True)
+    revision: int
+    time_us: int = Field(sa_type=BigInteger)
+    event_id: str
+    turnover: int = Field(sa_type=BigInteger)
+    materials: int = Field(sa_type=BigInteger)
+    production: int = Field(sa_type=BigInteger)
+    wages: int = Field(sa_type=BigInteger)
+    net_profit: int = Field(sa_type=BigInteger)
+    employees: int
+    orders: int
+    asset_use: str
+
+
+class GrowthDue(Reporting, table=True):
+    """Businesses whose class is to be computed again, once the log is drained."""
+
+    __tablename__ = "growth_due"
+    person_no: int = Field(primary_key=True, sa_type=BigInteger)
+
+
+class DistrictPeople(Reporting, table=True):
+    """View: people by status, and ex-clients by growth class."""
+
+    __tablename__ = "district_people"
+    district: str = Field(primary_key=True)
+    client: int = 0
+    ex_client: int = 0
+    graduated: int = 0
+    withdrawn: int = 0
+    moved: int = 0
+    deceased: int = 0
+    growing: int = 0
+    ordinary: int = 0
+    stagnant: int = 0
+    declining: int = 0
+    insufficient: int = 0
+
+
+class DistrictYear(Reporting, table=True):
+    """View: grants by present status, and the money of one fiscal year, in rupiah."""
+
+    __tablename__ = "district_year"
+    district: str = Field(primary_key=True)
+    fiscal_year: int = Field(primary_key=True)
+    requested: int = 0
+    verified: int = 0
+    approved: int = 0
+    rejected: int = 0
+    disbursed: int = 0
+    handed_over: int = 0
+    cancelled: int = 0
+    rupiah_budget: int = Field(default=0, sa_type=BigInteger)
+    rupiah_committed: int = Field(default=0, sa_type=BigInteger)
+    rupiah_disbursed: int = Field(default=0, sa_type=BigInteger)
+
+
+class DistrictMonth(Reporting, table=True):
+    """View: the reports of ex-clients for one month. Money in rupiah."""
+
+    __tablename__ = "district_month"
+    district: str = Field(primary_key=True)
+    month: int = Field(primary_key=True)
+    reports: int = 0
+    turnover: int = Field(default=0, sa_type=BigInteger)
+    net_profit: int = Field(default=0, sa_type=BigInteger)
+    employees: int = Field(default=0, sa_type=BigInteger)
+    idle_assets: int = 0
+
+
+class ViewState(Reporting, table=True):
+    """One row: the version of the newest snapshot. Its builder locks it: version and content rise together."""
+
+    __tablename__ = "view_state"
+    one: int = Field(default=1, primary_key=True)
+    version: int = Field(default=0, sa_type=BigInteger)
+    content_sha256: str = ""
+
+
+class UsedTicket(Reporting, table=True):
+    """A sign-in link that was used, by the SHA-256 of its ticket: it works once."""
+
+    __tablename__ = "used_ticket"
+    ticket_sha256: str = Field(primary_key=True)
+    expires: int = Field(sa_type=BigInteger)

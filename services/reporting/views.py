@@ -1,0 +1,94 @@
+"""How facts become totals: one place per number. Every change is a difference, applied with the fact that made it.
+
+All functions work in the caller's transaction, after the inbox has locked the districts concerned.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database import set_wise
+
+STATUSES = ("client", "ex_client", "graduated", "withdrawn", "moved", "deceased")
+CLASSES = ("growing", "ordinary", "stagnant", "declining", "insufficient")
+GRANT_STATUSES = ("requested", "verified", "approved", "rejected", "disbursed", "handed_over", "cancelled")
+MONEY = ("rupiah_budget", "rupiah_committed", "rupiah_disbursed")
+INCOME = ("reports", "turnover", "net_profit", "employees", "idle_assets")
+
+COUNTED = "ex_client"
+"""Whose reports and growth the dashboard counts."""
+COMMITTED = frozenset({"approved", "disbursed", "handed_over"})
+DISBURSED = frozenset({"disbursed", "handed_over"})
+IDLE = frozenset({"idle", "broken"})
+
+Differences = Mapping[tuple[Any, ...], Sequence[int]]
+
+
+class View:
+    """A table of totals: its keys, and its columns in the order that differences have."""
+
+    def __init__(self, table: str, keys: Mapping[str, str], columns: Sequence[str]) -> None:
+        self.table = table
+        self.keys = keys
+        self.columns = tuple(columns)
+        names = ", ".join((*keys, *columns))
+        self._statement = (
+            f"INSERT INTO {table} ({names}) SELECT {', '.join(f'r.{name}' for name in (*keys, *columns))} "
+            f"FROM {{rows}} WHERE true ON CONFLICT ({', '.join(keys)}) DO UPDATE SET "
+            + ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in columns)
+        )
+        self._types = dict(keys) | dict.fromkeys(columns, "bigint")
+
+    async def add(self, session: AsyncSession, differences: Differences) -> None:
+        """Add differences to the totals, in the order of the keys."""
+        rows = [(*key, *change) for key, change in sorted(differences.items()) if any(change)]
+        if rows:
+            await set_wise(session, self._statement, self._types, rows)
+
+    def difference(self) -> defaultdict[tuple[Any, ...], list[int]]:
+        """An empty set of differences to add up in memory."""
+        return defaultdict(lambda: [0] * len(self.columns))
+
+
+PEOPLE = View("district_people", {"district": "text"}, (*STATUSES, *CLASSES))
+YEARS = View("district_year", {"district": "text", "fiscal_year": "int"}, (*GRANT_STATUSES, *MONEY))
+MONTHS = View("district_month", {"district": "text", "month": "int"}, INCOME)
+
+
+def count_person(change: list[int], status: str, growth_class: str, sign: int) -> None:
+    """One person in (or out of) a row of PEOPLE."""
+    change[PEOPLE.columns.index(status)] += sign
+    if status == COUNTED:
+        change[PEOPLE.columns.index(growth_class)] += sign
+
+
+def count_grant(change: list[int], status: str, amount: int, sign: int) -> None:
+    """One grant in (or out of) a row of YEARS."""
+    change[YEARS.columns.index(status)] += sign
+    if status in COMMITTED:
+        change[YEARS.columns.index("rupiah_committed")] += sign * amount
+    if status in DISBURSED:
+        change[YEARS.columns.index("rupiah_disbursed")] += sign * amount
+
+
+def count_report(change: list[int], turnover: int, net_profit: int, employees: int, asset_use: str, sign: int) -> None:
+    """One report in (or out of) a row of MONTHS."""
+    change[0] += sign
+    change[1] += sign * turnover
+    change[2] += sign * net_profit
+    change[3] += sign * employees
+    change[4] += sign * (asset_use in IDLE)
+
+
+async def growth_due(session: AsyncSession, person_nos: Iterable[int]) -> None:
+    """Have these classes computed again when the log is drained."""
+    rows = [(no,) for no in sorted(set(person_nos))]
+    if rows:
+        await set_wise(
+            session,
+            "INSERT INTO growth_due (person_no) SELECT r.no FROM {rows} WHERE true ON CONFLICT DO NOTHING",
+            {"no": "bigint"},
+            rows,
+        )

@@ -1,0 +1,244 @@
+"""The numbered loop: offsets, rows, facts and receipts of a batch change in one transaction, or not at all."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.typing import FilteringBoundLogger
+
+from shared.database import Database, now, run, set_wise
+from shared.events.envelope import Record
+from shared.inbox import Inbox
+from shared.log import Log, Partition, Subscription
+from shared.telemetry import Metrics
+
+
+class Deferred(Protocol):
+    """Work a service puts off while the log is full, e.g. the growth classes: done set-wise when it is drained."""
+
+    async def due(self, session: AsyncSession) -> bool:
+        """Is there any? Takes no lock."""
+        ...
+
+    async def settle(self, session: AsyncSession) -> bool:
+        """Do a bounded part of it in the caller's transaction. True when more is left."""
+        ...
+
+
+IDLE_SECONDS = 0.5
+SETTLE_SECONDS = 1.0
+"""Under a load that never lets up, settle at least this often."""
+
+
+class Stalled(Exception):
+    """The log has more, and this worker gets none of it: only a new process helps (aiokafka#703, #1187)."""
+
+
+class Progress:
+    """How far this worker is, for the dashboard's `lag`, the metrics and the readiness."""
+
+    def __init__(self) -> None:
+        self.behind = 0
+        self.caught_up_at: datetime = now()
+        self.gaps: set[Partition] = set()
+
+    @property
+    def seconds(self) -> float:
+        return 0.0 if not self.behind else max(0.0, (now() - self.caught_up_at).total_seconds())
+
+    def note(self, behind: int) -> None:
+        self.behind = behind
+        if not behind:
+            self.caught_up_at = now()
+
+
+class _NothingDeferred:
+    async def due(self, _: AsyncSession) -> bool:
+        return False
+
+    async def settle(self, _: AsyncSession) -> bool:
+        return False
+
+
+async def _silence() -> None:
+    return None
+
+
+class Consumer:
+    """Reads the topics of one service in one group, several processes sharing the partitions."""
+
+    def __init__(
+        self,
+        group: str,
+        topics: Sequence[str],
+        *,
+        log: Log,
+        database: Database,
+        inbox: Inbox,
+        metrics: Metrics,
+        logger: FilteringBoundLogger,
+        batch: int = 2000,
+        stall: float = 60.0,
+        deferred: Deferred | None = None,
+        announce: Callable[[], Awaitable[None]] = _silence,
+    ) -> None:
+        self._group = group
+        self._topics = topics
+        self._log = log
+        self._database = database
+        self._inbox = inbox
+        self._metrics = metrics
+        self._logger = logger
+        self._batch = batch
+        self._stall = stall
+        self._deferred = deferred or _NothingDeferred()
+        self._announce = announce
+        self._doubted: dict[Partition, int] = {}
+        self._settled = 0.0
+        self._moved = 0.0
+        self.progress = Progress()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Read and apply until told to stop.
+
+        Raises LogUnavailable or a transient database error, after which `run` may be called again: the offsets in the
+        database say where to go on. Raises Stalled when only a new process helps.
+        """
+        self._moved = time.monotonic()
+        async with self._log.subscribe(self._group, self._topics, self.positions) as subscription:
+            while not stopping.is_set():
+                await self._step(subscription)
+
+    async def positions(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        """The next offset of each partition, by the database: the truth."""
+        async with self._database.reading() as session:
+            return await _next_offsets(session, list(partitions), lock="")
+
+    async def _step(self, subscription: Subscription) -> None:
+        records = await subscription.read(limit=self._batch, timeout=IDLE_SECONDS)  # 1 read a batch
+        started = time.monotonic()
+        full = len(records) >= self._batch
+        changed = await self._commit(subscription, records, started, full=full) if records else await self._idle()
+        if changed:
+            await self._announce()  # 7
+            self._metrics.batch_seconds.observe(time.monotonic() - started)
+        self.progress.note(await subscription.behind())
+        self._watch(subscription, moved=bool(records))
+
+    async def _commit(
+        self, subscription: Subscription, records: Sequence[Record], started: float, *, full: bool
+    ) -> bool:
+        async with self._database.transaction() as session:  # 2 begin
+            fresh, following = await self._lock_offsets(session, subscription, records)  # 3 drop what is not new
+            if fresh:
+                await self._inbox.apply(session, fresh)  # 4 apply
+                await _save_offsets(session, following)
+            if not full or started - self._settled > SETTLE_SECONDS:
+                await self._deferred.settle(session)
+                self._settled = started
+        # 5 the transaction is committed
+        await subscription.bookmark(following)  # 6
+        self._metrics.count("events_dropped_total", len(records) - len(fresh))
+        return bool(fresh)
+
+    async def _idle(self) -> bool:
+        """Nothing new in the log: apply what was set free by an officer's call, and settle the rest."""
+        changed = False
+        while await self._anything_due():
+            async with self._database.transaction() as session:
+                await self._inbox.drain(session)
+                await self._deferred.settle(session)
+            changed = True
+        return changed
+
+    async def _anything_due(self) -> bool:
+        """A look that takes no lock, so that an idle worker costs nothing."""
+        async with self._database.reading() as session:
+            ready = await run(session, "SELECT 1 FROM waiting WHERE ready LIMIT 1")
+            return ready.first() is not None or await self._deferred.due(session)
+
+    async def _lock_offsets(
+        self, session: AsyncSession, subscription: Subscription, records: Sequence[Record]
+    ) -> tuple[list[Record], dict[Partition, int]]:
+        """The records not applied yet, and where each partition goes on after them.
+
+        Whoever holds the row applies; a worker that was frozen and lost its partitions finds them moved on.
+        """
+        partitions = sorted({Partition(record.topic, record.partition) for record in records})
+        await set_wise(
+            session,
+            "INSERT INTO log_offset (topic, partition, next_offset) SELECT r.topic, r.partition, 0 FROM {rows} "
+            "WHERE true ON CONFLICT DO NOTHING",
+            {"topic": "text", "partition": "int"},
+            partitions,
+        )
+        following = dict(
+            await _next_offsets(session, partitions, lock="" if self._database.is_sqlite else "FOR UPDATE OF o")
+        )
+        fresh = []
+        for record in records:
+            partition = Partition(record.topic, record.partition)
+            expected = following[partition]
+            if record.offset > expected:
+                self._doubt(subscription, partition, expected, record.offset)
+            elif record.offset == expected:
+                following[partition] = expected + 1
+                fresh.append(record)
+        return fresh, following
+
+    def _doubt(self, subscription: Subscription, partition: Partition, expected: int, found: int) -> None:
+        """Records are missing. Read again from where they should be; if they are gone, stop and call for a human."""
+        if partition in self.progress.gaps:
+            return
+        if self._doubted.get(partition) != expected:
+            self._doubted[partition] = expected
+            subscription.seek(partition, expected)
+            return
+        self.progress.gaps.add(partition)
+        subscription.halt(partition)
+        self._metrics.gauge("gaps", len(self.progress.gaps))
+        self._logger.error(
+            "the log has lost records; the partition is stopped",
+            topic=partition.topic,
+            partition=partition.number,
+            expected=expected,
+            found=found,
+        )
+
+    def _watch(self, subscription: Subscription, *, moved: bool) -> None:
+        self._metrics.gauge("events_behind", self.progress.behind)
+        self._metrics.gauge("seconds_behind", self.progress.seconds)
+        stuck = self.progress.behind > 0 or not subscription.assigned
+        if moved or not stuck or self.progress.gaps:
+            self._moved = time.monotonic()
+        elif time.monotonic() - self._moved > self._stall:
+            raise Stalled(
+                f"{self._group}: {self.progress.behind} events behind, {len(subscription.assigned)} partitions, "
+                f"no progress for {self._stall:.0f} s"
+            )
+
+
+async def _next_offsets(
+    session: AsyncSession, partitions: Sequence[Partition], *, lock: str
+) -> Mapping[Partition, int]:
+    found = await set_wise(
+        session,
+        f"""SELECT o.topic, o.partition, o.next_offset FROM log_offset o
+            JOIN {{rows}} ON o.topic = r.topic AND o.partition = r.partition ORDER BY o.topic, o.partition {lock}""",
+        {"topic": "text", "partition": "int"},
+        partitions,
+    )
+    return dict.fromkeys(partitions, 0) | {Partition(row.topic, row.partition): row.next_offset for row in found}
+
+
+async def _save_offsets(session: AsyncSession, following: Mapping[Partition, int]) -> None:
+    await set_wise(
+        session,
+        """UPDATE log_offset SET next_offset = r.next FROM {rows}
+           WHERE log_offset.topic = r.topic AND log_offset.partition = r.partition""",
+        {"topic": "text", "partition": "int", "next": "bigint"},
+        [(partition.topic, partition.number, offset) for partition, offset in following.items()],
+    )

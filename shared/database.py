@@ -1,0 +1,213 @@
+"""The engine and `transaction()`, the only place in Berdaya that commits."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import CursorResult, Dialect, String, event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
+
+from shared.events.envelope import format_time
+
+_SERVER_SETTINGS = {
+    "application_name": "berdaya",
+    "timezone": "UTC",
+    "statement_timeout": "60000",
+    "lock_timeout": "10000",
+    "idle_in_transaction_session_timeout": "60000",
+}
+# Classes: 08 connection, 53 resources, 57 operator, 58 system, 40 serialization and deadlock; lock time-outs.
+_TRANSIENT_STATES = ("08", "53", "57", "58", "40", "55P03", "25P03")
+
+
+_DISTRICT_LOCKS = 35
+# Types that JSON would carry in another spelling than the one SQLite stores.
+_SPELLED = frozenset({"uuid", "timestamptz"})
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment. timestamptz on PostgreSQL; on SQLite the text of `format_time`, whose order is time order."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(DateTime(timezone=True) if dialect.name == "postgresql" else String(32))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        return value if value is None or dialect.name == "postgresql" else format_time(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+class Database:
+    """One service's database, PostgreSQL or one SQLite file."""
+
+    def __init__(self, url: str, *, pool: int = 8) -> None:
+        self.url = url
+        self.engine: AsyncEngine = _postgres(url, pool) if url.startswith("postgresql") else _sqlite(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session whose work is committed when the block ends, and undone when it raises."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+            await session.connection(execution_options={"berdaya_write": True})
+            yield session
+            await session.commit()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session that only reads: whatever was done in it is undone."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def is_transient(error: BaseException) -> bool:
+    """Is it the database being away, rather than a mistake of ours? A transient fault is waited out, for ever."""
+    if isinstance(error, OSError | asyncio.TimeoutError | PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return True
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    if state:
+        return str(state).startswith(_TRANSIENT_STATES)
+    return isinstance(error, OperationalError) and _sqlite_transient(error.orig)
+
+
+async def set_wise(
+    session: AsyncSession,
+    statement: str,
+    columns: Mapping[str, str],
+    rows: Sequence[Sequence[Any]],
+    **parameters: Any,
+) -> CursorResult[*tuple[Any, ...]]:
+    """Run one statement over many rows; `{rows}` in it stands for a table `r` of them.
+
+    `columns` gives each column's PostgreSQL type, in the order of the rows' values. On PostgreSQL the rows travel as
+    one array per column (`unnest`), on SQLite as one JSON text, so both need one round trip whatever the count.
+    """
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    source, values = (_json_rows if sqlite else _unnest_rows)(columns, rows)
+    return await run(session, statement.replace("{rows}", source), **parameters, **values)
+
+
+async def run(session: AsyncSession, statement: str, **parameters: Any) -> CursorResult[*tuple[Any, ...]]:
+    """Run one statement of plain SQL, its parameters spelled as the database at hand stores them."""
+    if session.get_bind().dialect.name == "sqlite":
+        parameters = {name: _plain_value(value) for name, value in parameters.items()}
+    result: CursorResult[*tuple[Any, ...]] = await session.execute(text(statement), parameters)  # type: ignore[assignment]
+    return result
+
+
+def _unnest_rows(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Any]]:
+    arrays = ", ".join(f"CAST(:r_{name} AS {kind}[])" for name, kind in columns.items())
+    transposed = zip(*rows, strict=True) if rows else ((),) * len(columns)
+    values = {f"r_{name}": list(column) for name, column in zip(columns, transposed, strict=True)}
+    return f"unnest({arrays}) AS r({', '.join(columns)})", values
+
+
+def _json_rows(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Any]]:
+    if not _SPELLED.isdisjoint(columns.values()):
+        rows = [[_plain_value(value) for value in row] for row in rows]
+    picks = ", ".join(f"json_extract(j.value, '$[{index}]') AS {name}" for index, name in enumerate(columns))
+    return f"(SELECT {picks} FROM json_each(:r_rows) AS j) AS r", {"r_rows": msgspec.json.encode(rows).decode()}
+
+
+def _plain_value(value: Any) -> Any:
+    """As SQLite stores it: moments as the text of `format_time`, ids as 32 hex digits."""
+    if isinstance(value, datetime):
+        return format_time(value)
+    return value.hex if isinstance(value, UUID) else value
+
+
+def _postgres(url: str, pool: int) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=pool,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 5, "command_timeout": 70},
+    )
+
+
+def _sqlite(url: str) -> AsyncEngine:
+    """SQLite as one writer and many readers: WAL, writers begin IMMEDIATE so that they queue instead of failing."""
+    engine = create_async_engine(url, connect_args={"timeout": 30})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-65536",
+            "temp_store=MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        write = connection.get_execution_options().get("berdaya_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _sqlite_transient(error: BaseException | None) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and any(
+        word in str(error) for word in ("locked", "busy", "disk I/O", "disk is full", "full", "unable to open")
+    )
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def format_now() -> str:
+    """This moment as text, in the one spelling of `format_time`."""
+    return format_time(now())
+
+
+async def run_many(session: AsyncSession, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run one statement once per row, in one round trip: for rows with bytes, which JSON cannot carry."""
+    if rows:
+        sqlite = session.get_bind().dialect.name == "sqlite"
+        await session.execute(
+            text(statement),
+            [{name: _plain_value(value) if sqlite else value for name, value in row.items()} for row in rows],
+        )
+
+
+async def lock_districts(session: AsyncSession, codes: Iterable[str]) -> None:
+    """Hold these districts until the transaction ends: who decides from a person's state and who changes it take turns.
+
+    Taken in order, before anything is read. On SQLite a writer is alone anyway.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    await run(
+        session,
+        "SELECT pg_advisory_xact_lock(:space, code) FROM unnest(CAST(:codes AS int[])) AS code",
+        space=_DISTRICT_LOCKS,
+        codes=sorted({int(code) for code in codes}),
+    )

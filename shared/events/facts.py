@@ -1,0 +1,119 @@
+"""What the services tell each other. No NIK, name, address, phone or birth date, ever: only the registry has them."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from shared.events.district import Disability, FiscalYear, GrantKind, PpksGroup, Ref, Rupiah, Sex, Slug, Status, Text
+
+District = Annotated[str, Meta(pattern=r"^[0-9]{4}(?![\s\S])")]
+Version = Annotated[int, Meta(ge=1)]
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """`version` rises by one per aggregate: the reader keeps the greatest and drops the rest."""
+
+    version: Version
+
+
+class Beneficiary(Fact, frozen=True, kw_only=True):
+    beneficiary_id: UUID
+    district: District
+    district_ref: Ref
+    status: Status
+    ppks_group: PpksGroup
+    sex: Sex
+    birth_year: Annotated[int, Meta(ge=1900, le=2100)]
+    disabilities: tuple[Disability, ...]
+    skills: tuple[Slug, ...]
+    unit: Text | None
+    leaves_unit_on: date | None = None
+
+
+class BeneficiaryRegistered(Beneficiary, frozen=True, kw_only=True):
+    """`berdaya.registry.beneficiary-registered.v1`: first seen."""
+
+
+class BeneficiaryUpdated(Beneficiary, frozen=True, kw_only=True):
+    """`berdaya.registry.beneficiary-updated.v1`: the whole state after a change."""
+
+
+class DuplicateSuspected(Fact, frozen=True, kw_only=True):
+    """`berdaya.registry.duplicate-suspected.v1`: two records may be one person; a human decides.
+
+    Keyed and versioned by `duplicate_id`. `beneficiary_ids` are two, sorted by their text.
+    """
+
+    duplicate_id: UUID
+    beneficiary_ids: tuple[UUID, UUID]
+    because: Literal["same_nik", "similar"]
+
+
+class DuplicateDecided(Fact, frozen=True, kw_only=True):
+    """`berdaya.registry.duplicate-decided.v1`. `withdrawn`: a correction took the ground of the suspicion away."""
+
+    duplicate_id: UUID
+    beneficiary_ids: tuple[UUID, UUID]
+    decision: Literal["same", "different", "withdrawn"]
+
+
+class BudgetSet(Fact, frozen=True, kw_only=True):
+    """`berdaya.grants.budget-set.v1`. Keyed by district, versioned by (district, fiscal_year)."""
+
+    district: District
+    fiscal_year: FiscalYear
+    amount: Rupiah
+
+
+class Grant(Fact, frozen=True, kw_only=True):
+    """One step in the life of a grant; `on` is the day the step was taken."""
+
+    grant_id: UUID
+    beneficiary_id: UUID
+    district: District
+    kind: GrantKind
+    amount: Rupiah
+    fiscal_year: FiscalYear
+    on: date
+
+
+class GrantRequested(Grant, frozen=True, kw_only=True):
+    """`berdaya.grants.grant-requested.v1`"""
+
+
+class GrantVerified(Grant, frozen=True, kw_only=True):
+    """`berdaya.grants.grant-verified.v1`"""
+
+
+class GrantApproved(Grant, frozen=True, kw_only=True):
+    """`berdaya.grants.grant-approved.v1`: committed to the budget."""
+
+
+class GrantRejected(Grant, frozen=True, kw_only=True):
+    """`berdaya.grants.grant-rejected.v1`"""
+
+
+class GrantDisbursed(Grant, frozen=True, kw_only=True):
+    """`berdaya.grants.grant-disbursed.v1`"""
+
+
+class GrantHandedOver(Grant, frozen=True, kw_only=True):
+    """`berdaya.grants.grant-handed-over.v1`"""
+
+
+class GrantCancelled(Grant, frozen=True, kw_only=True):
+    """`berdaya.grants.grant-cancelled.v1`: frees the budget."""
+
+
+class GrowthChanged(Fact, frozen=True, kw_only=True):
+    """`berdaya.reporting.growth-changed.v1`. `from_` is None for the first class of a business."""
+
+    beneficiary_id: UUID
+    district: District
+    from_: str | None = msgspec.field(name="from")
+    to: str
+    rule_version: int
+    evidence: dict[str, Any]

@@ -1,0 +1,114 @@
+"""The door for districts without a Kafka client: the same log, the same checks, the same receipts.
+
+It looks at the envelope only. What concerns the data is answered by receipt, as on Kafka.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from msgspec import json
+
+from shared.database import run
+from shared.events import receipts
+from shared.events.catalogue import CATALOGUE, intake_topic
+from shared.events.envelope import (
+    BATCH,
+    STRUCTURED,
+    Malformed,
+    Outgoing,
+    read_structured,
+    read_structured_batch,
+    source_district,
+    to_headers,
+)
+from shared.refusals import Refused
+from shared.security import Caller, Role
+from shared.web import Context, allow, context, problem
+
+MAX_EVENTS = 1000
+
+router = APIRouter(tags=["intake"])
+Here = Annotated[Context, Depends(context)]
+
+
+class _BadEvent(Exception):
+    """The event at `index` cannot be taken, so none is."""
+
+    def __init__(self, code: str, index: int, detail: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.index = index
+        self.detail = detail
+
+
+@router.post("/v1/events", status_code=202, summary="Publish one event, or a batch of up to 1,000")
+async def publish(
+    request: Request, here: Here, who: Annotated[Caller, Depends(allow(Role.district_system))]
+) -> Response:
+    """202 once the log has taken all of them durably; else a problem that names the index, and nothing is taken."""
+    body = await request.body()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in (STRUCTURED, BATCH):
+        return problem("unsupported_media_type")
+    try:
+        parts = [body] if kind == STRUCTURED else list(read_structured_batch(body))
+    except Malformed as error:
+        return problem("malformed", {"detail": error.detail})
+    if len(parts) > MAX_EVENTS:
+        return problem("too_large", {"detail": f"{len(parts)} events, at most {MAX_EVENTS}"})
+    try:
+        records = [_record(here.service, who, part, index) for index, part in enumerate(parts)]
+    except _BadEvent as error:
+        return problem(error.code, {"detail": error.detail, "index": error.index})
+    await here.log.append([record for _, record in records])
+    taken = [{"index": index, "id": name, "status": "taken"} for index, (name, _) in enumerate(records)]
+    return Response(json.encode(taken), status_code=202, media_type="application/json")
+
+
+@router.get("/v1/receipts/{event_id:path}", summary="The verdict on one event of the asking district")
+async def receipt(
+    event_id: str,
+    here: Here,
+    who: Annotated[Caller, Depends(allow(Role.district_system, Role.district_officer))],
+) -> Response:
+    """404 until there is one. `deliveries` says how often the event came."""
+    async with here.database.reading() as session:
+        found = await run(
+            session,
+            "SELECT type, verdict, reason, detail, warnings, at, deliveries FROM inbox "
+            "WHERE district = :district AND event_id = :event_id ORDER BY at DESC",
+            district=who.district,
+            event_id=event_id,
+        )
+        row = found.first()
+    if row is None:
+        raise Refused("not_found")
+    answer = receipts.Answer(receipts.Verdict(row.verdict), row.reason, row.detail)
+    body = {
+        "event_id": event_id,
+        "event_type": row.type,
+        "verdict": row.verdict,
+        "reason": row.reason,
+        "message": receipts.message(answer),
+        "warnings": row.warnings.split(),
+        "at": row.at,
+        "deliveries": row.deliveries,
+    }
+    return Response(json.encode(body), media_type="application/json")
+
+
+def _record(service: str, who: Caller, part: bytes, index: int) -> tuple[str, Outgoing]:
+    """The record of one event. Raises _BadEvent."""
+    try:
+        envelope, data = read_structured(part)
+    except Malformed as error:
+        code = {"too_large": "too_large", "not_json": "malformed"}.get(error.reason, "invalid_request")
+        raise _BadEvent(code, index, error.detail) from None
+    entry = CATALOGUE.get(envelope.type)
+    if entry is None or entry.family != "intake" or entry.service != service:
+        where = f"send it to {entry.service}" if entry and entry.family == "intake" else "see the list in the contract"
+        raise _BadEvent("unknown_type", index, where)
+    if who.district is None or source_district(envelope.source) != who.district:
+        raise _BadEvent("district_mismatch", index, "source must name the district of the token")
+    topic = intake_topic(service, who.district)
+    return envelope.id, Outgoing(topic, envelope.subject.encode(), data, to_headers(envelope))

@@ -1,0 +1,228 @@
+"""The log on Kafka, the only importer of aiokafka. After any error the outcome of a send is unknown: send again.
+
+aiokafka's defaults lose or repeat records, and its producer can hang or stay dead; each setting and time-out here
+answers one of these.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import groupby
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.partitioner import DefaultPartitioner
+
+from shared.events.envelope import Outgoing, Record
+from shared.log import LogUnavailable, Partition, Positions, TooLarge
+
+_MAX_BATCH_BYTES = 5 * 1024 * 1024
+_SEND_SECONDS = 15.0
+_STOP_SECONDS = 4.0
+
+
+class KafkaLog:
+    def __init__(self, servers: str) -> None:
+        self._servers = servers
+        self._producer: AIOKafkaProducer | None = None
+        self._lock = asyncio.Lock()
+        self._partitioner = DefaultPartitioner()
+
+    async def append(self, records: Sequence[Outgoing]) -> None:
+        if not records:
+            return
+        try:
+            async with asyncio.timeout(_SEND_SECONDS):
+                producer = await self._start()
+                await asyncio.gather(
+                    *[
+                        await sent
+                        for sent in [self._send(producer, part) for part in await self._split(producer, records)]
+                    ]
+                )
+        except MessageSizeTooLargeError as error:
+            raise TooLarge(str(error)) from error
+        except (KafkaError, TimeoutError, OSError) as error:
+            await self._drop()
+            raise LogUnavailable(f"Kafka at {self._servers} did not take the records: {error!r}") from error
+
+    @asynccontextmanager
+    async def subscribe(
+        self, group: str, topics: Sequence[str], positions: Positions
+    ) -> AsyncIterator["KafkaSubscription"]:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._servers,
+            group_id=group,
+            enable_auto_commit=False,  # the default commits records not yet applied
+            auto_offset_reset="earliest",  # the default, latest, skips what came before the first start
+            max_poll_interval_ms=600_000,
+            session_timeout_ms=30_000,
+            heartbeat_interval_ms=3_000,
+            max_partition_fetch_bytes=2 * 1024 * 1024,
+            fetch_max_wait_ms=100,
+            retry_backoff_ms=1_000,
+            metadata_max_age_ms=60_000,
+        )
+        listener = _Flag()
+        consumer.subscribe(list(topics), listener=listener)
+        try:
+            async with asyncio.timeout(_SEND_SECONDS):
+                await consumer.start()
+            yield KafkaSubscription(consumer, listener, positions)
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise LogUnavailable(f"Kafka at {self._servers}: {error!r}") from error
+        finally:
+            await _stop(consumer)
+
+    async def ready(self) -> bool:
+        try:
+            async with asyncio.timeout(3):
+                producer = await self._start()
+                await producer.client.fetch_all_metadata()
+        except (KafkaError, TimeoutError, OSError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self._drop()
+
+    async def _start(self) -> AIOKafkaProducer:
+        async with self._lock:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._servers,
+                    acks="all",
+                    enable_idempotence=True,
+                    max_request_size=_MAX_BATCH_BYTES + 64 * 1024,
+                    max_batch_size=_MAX_BATCH_BYTES,
+                    request_timeout_ms=10_000,
+                    retry_backoff_ms=1_000,
+                )
+                try:
+                    await producer.start()
+                except BaseException:
+                    await _stop(producer)
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def _drop(self) -> None:
+        """After an error the producer may be fenced or out of sequence for ever: the next append builds a new one."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _stop(producer)
+
+    async def _split(
+        self, producer: AIOKafkaProducer, records: Sequence[Outgoing]
+    ) -> list[tuple[Partition, list[Outgoing]]]:
+        parts: dict[Partition, list[Outgoing]] = {}
+        for topic, same in groupby(records, key=lambda record: record.topic):
+            numbers = sorted(await producer.partitions_for(topic))
+            for record in same:
+                number = numbers[0] if len(numbers) == 1 else self._partitioner(record.key, numbers, numbers)
+                parts.setdefault(Partition(topic, number), []).append(record)
+        return list(parts.items())
+
+    async def _send(
+        self, producer: AIOKafkaProducer, part: tuple[Partition, list[Outgoing]]
+    ) -> asyncio.Future[list[object]]:
+        """Put the records of one partition into as few batches as fit. The future is done when all are durable."""
+        partition, records = part
+        sent: list[asyncio.Future[object]] = []
+        batch = producer.create_batch()
+        for record in records:
+            if batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers)) is None:
+                if not batch.record_count():
+                    raise TooLarge(f"one record is larger than {_MAX_BATCH_BYTES} bytes")
+                sent.append(await producer.send_batch(batch, partition.topic, partition=partition.number))
+                batch = producer.create_batch()
+                batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
+        sent.append(await producer.send_batch(batch, partition.topic, partition=partition.number))
+        return asyncio.gather(*sent)
+
+
+class _Flag(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """An exception in a listener is swallowed by aiokafka, so it only sets a flag that `read` acts on."""
+
+    def __init__(self) -> None:
+        self.raised = False
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self.raised = True
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self.raised = True
+
+
+class KafkaSubscription:
+    def __init__(self, consumer: AIOKafkaConsumer, flag: _Flag, positions: Positions) -> None:
+        self._consumer = consumer
+        self._flag = flag
+        self._positions = positions
+        self._halted: set[TopicPartition] = set()
+
+    @property
+    def assigned(self) -> frozenset[Partition]:
+        return frozenset(Partition(found.topic, found.partition) for found in self._consumer.assignment())
+
+    async def read(self, *, limit: int, timeout: float) -> list[Record]:
+        if self._flag.raised:
+            await self._seek_all()
+        try:
+            found = await self._consumer.getmany(timeout_ms=int(timeout * 1000), max_records=limit)
+        except (KafkaError, OSError) as error:
+            raise LogUnavailable(repr(error)) from error
+        return [
+            Record(partition.topic, partition.partition, record.offset, record.key, record.value, tuple(record.headers))
+            for partition, records in found.items()
+            for record in records
+        ]
+
+    async def bookmark(self, offsets: Mapping[Partition, int]) -> None:
+        mine = self._consumer.assignment()
+        ours = {TopicPartition(*partition): offset for partition, offset in offsets.items() if partition in mine}
+        if ours:
+            with suppress(KafkaError, TimeoutError):  # only a bookmark: the database's offsets win
+                await asyncio.wait_for(self._consumer.commit(ours), _STOP_SECONDS)
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        found = TopicPartition(*partition)
+        if found in self._consumer.assignment():
+            self._consumer.seek(found, offset)
+
+    def halt(self, partition: Partition) -> None:
+        found = TopicPartition(*partition)
+        if found in self._consumer.assignment():
+            self._halted.add(found)
+            self._consumer.pause(found)
+
+    async def behind(self) -> int:
+        total = 0
+        for partition in self._consumer.assignment():
+            end = self._consumer.highwater(partition)
+            if end is not None:
+                total += max(0, end - await self._position(partition))
+        return total
+
+    async def _position(self, partition: TopicPartition) -> int:
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                return int(await self._consumer.position(partition))
+        except (KafkaError, TimeoutError) as error:
+            raise LogUnavailable(repr(error)) from error
+
+    async def _seek_all(self) -> None:
+        self._flag.raised = False
+        assigned = self._consumer.assignment()
+        start = await self._positions([Partition(found.topic, found.partition) for found in assigned])
+        for found in assigned & self._consumer.assignment():
+            self._consumer.seek(found, start.get(Partition(found.topic, found.partition), 0))
+        self._halted &= assigned
+        if self._halted:
+            self._consumer.pause(*self._halted)
+
+
+async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """aiokafka's stop() can wait for ever for a broker that is gone."""
+    with suppress(TimeoutError, KafkaError, OSError):
+        await asyncio.wait_for(client.stop(), _STOP_SECONDS)

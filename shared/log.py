@@ -1,0 +1,77 @@
+"""The port to the log: append durably, subscribe in a group. Kafka and the embedded log behave alike behind it."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
+
+from shared.events.envelope import Outgoing, Record
+
+
+class Partition(NamedTuple):
+    topic: str
+    number: int
+
+
+Positions = Callable[[Iterable[Partition]], Awaitable[Mapping[Partition, int]]]
+"""Tells where to go on in partitions just assigned: the offsets in the reader's own database."""
+
+
+class LogUnavailable(Exception):
+    """The log did not answer in time. Whether the records were taken is unknown: append them again."""
+
+
+class TooLarge(Exception):
+    """The records of one append do not fit the log's limit."""
+
+
+class Subscription(Protocol):
+    """A member of a group. One reader, one task: its methods are not to be called concurrently."""
+
+    async def read(self, *, limit: int, timeout: float) -> list[Record]:
+        """Up to `limit` records, in order per partition; empty when `timeout` seconds brought none.
+
+        Raises LogUnavailable when the log has been out of reach.
+        """
+        ...
+
+    async def bookmark(self, offsets: Mapping[Partition, int]) -> None:
+        """Tell the log how far this group is. Only a bookmark: a failure is harmless and not raised."""
+        ...
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Read this partition from `offset` next."""
+        ...
+
+    def halt(self, partition: Partition) -> None:
+        """Read nothing more from this partition while this subscription lives."""
+        ...
+
+    async def behind(self) -> int:
+        """How many records the log holds that `read` has not returned, as far as known."""
+        ...
+
+    @property
+    def assigned(self) -> frozenset[Partition]:
+        """The partitions this member reads now."""
+        ...
+
+
+class Log(Protocol):
+    async def append(self, records: Sequence[Outgoing]) -> None:
+        """Return once all records are durable. Records of one partition keep their order.
+
+        Raises LogUnavailable or TooLarge. Records of one topic and key are taken all or none, up to 4 MiB of them.
+        """
+        ...
+
+    def subscribe(
+        self, group: str, topics: Sequence[str], positions: Positions
+    ) -> AbstractAsyncContextManager[Subscription]: ...
+
+    async def ready(self) -> bool:
+        """Does the log answer now?"""
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections, within bounded time."""
+        ...

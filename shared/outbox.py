@@ -1,0 +1,175 @@
+"""Facts and receipts are rows of the caller's transaction first; the relay brings them to the log, in order.
+
+`emit` never commits: the row lives or dies with the caller's transaction.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database import Database, now, run, set_wise
+from shared.events.catalogue import NAMES, facts_topic, receipts_topic
+from shared.events.envelope import Envelope, Outgoing, to_headers
+from shared.events.facts import Fact
+from shared.events.receipts import Receipt
+from shared.log import Log
+from shared.telemetry import Metrics
+
+RECEIPT = NAMES[Receipt]
+KEPT = timedelta(days=7)
+"""How long a published row is kept, for looking at; the log has it for ever."""
+
+_ROWS_PER_ROUND = 2000
+_RELAY_LOCK = 0x6265726461796101
+_receipts = msgspec.json.Decoder(list[Receipt])
+_envelope = msgspec.json.Decoder(Envelope)
+
+_INSERT = """
+INSERT INTO outbox (aggregatetype, aggregateid, type, payload, envelope, created_at)
+SELECT r.topic, r.key, r.type, r.payload, r.envelope, r.at FROM {rows}
+"""
+_COLUMNS = {"topic": "text", "key": "text", "type": "text", "payload": "text", "envelope": "text", "at": "timestamptz"}
+
+
+async def emit(session: AsyncSession, service: str, facts: Iterable[tuple[str, Fact, datetime]]) -> None:
+    """Put facts into the outbox: (key, fact, time of what happened). Lock the aggregate's row before, or keys reorder.
+
+    A fact's id is derived from its key and version, so a fact sent twice is recognised.
+    """
+    moment = now()
+    rows = []
+    for key, fact, time in facts:
+        name = NAMES[type(fact)]
+        aggregate = _aggregate(fact, key)
+        envelope = Envelope(
+            id=f"{name}/{aggregate}/{fact.version}",
+            source=f"/service/{service}",
+            type=name,
+            time=time,
+            subject=aggregate,
+        )
+        rows.append(
+            (
+                facts_topic(service),
+                key,
+                name,
+                msgspec.json.encode(fact).decode(),
+                msgspec.json.encode(envelope).decode(),
+                moment,
+            )
+        )
+    if rows:
+        await set_wise(session, _INSERT, _COLUMNS, rows)
+
+
+async def emit_receipts(session: AsyncSession, by_district: dict[str, list[Receipt]]) -> None:
+    """One row per district: unfolded into one record per receipt by the relay."""
+    moment = now()
+    rows = [
+        (receipts_topic(code), code, RECEIPT, msgspec.json.encode(receipts).decode(), "", moment)
+        for code, receipts in sorted(by_district.items())
+    ]
+    if rows:
+        await set_wise(session, _INSERT, _COLUMNS, rows)
+
+
+class Relay:
+    """Brings the outbox to the log. One per service at a time, whatever the number of processes."""
+
+    def __init__(self, service: str, database: Database, log: Log, metrics: Metrics) -> None:
+        self._service = service
+        self._database = database
+        self._log = log
+        self._metrics = metrics
+
+    async def round(self) -> int:
+        """Send what is waiting, up to a bound. Returns the number of rows sent; 0 when there was nothing to do.
+
+        1 lock out the other relays, 2 read in order, 3 send and wait, 4 mark as sent. A crash between 3 and 4 sends
+        the rows again, which the reader drops. Raises LogUnavailable with nothing marked: the order is kept.
+        """
+        if not await self._anything():
+            return 0
+        async with self._database.transaction() as session:
+            if not await self._alone(session):
+                return 0
+            rows = (
+                await run(
+                    session,
+                    "SELECT id, aggregatetype, aggregateid, type, payload, envelope FROM outbox "
+                    "WHERE published_at IS NULL ORDER BY id LIMIT :most",
+                    most=_ROWS_PER_ROUND,
+                )
+            ).all()
+            if not rows:
+                return 0
+            records = [record for row in rows for record in self._unfold(*row)]
+            await self._log.append(records)
+            await set_wise(
+                session,
+                "UPDATE outbox SET published_at = :at WHERE id IN (SELECT r.id FROM {rows})",
+                {"id": "bigint"},
+                [(row.id,) for row in rows],
+                at=now(),
+            )
+        self._metrics.count("outbox_published_total", len(records))
+        return len(rows)
+
+    async def prune(self) -> None:
+        """Forget rows published long ago."""
+        async with self._database.transaction() as session:
+            await run(session, "DELETE FROM outbox WHERE published_at < :before", before=now() - KEPT)
+
+    async def _anything(self) -> bool:
+        """A look that takes no lock, so that an idle relay costs nothing."""
+        async with self._database.reading() as session:
+            return (await run(session, "SELECT 1 FROM outbox WHERE published_at IS NULL LIMIT 1")).first() is not None
+
+    async def _alone(self, session: AsyncSession) -> bool:
+        if self._database.is_sqlite:
+            return True  # BEGIN IMMEDIATE lets one writer in
+        found = await run(session, "SELECT pg_try_advisory_xact_lock(:lock)", lock=_RELAY_LOCK)
+        return bool(found.scalar_one())
+
+    def _unfold(self, number: int, topic: str, key: str, name: str, payload: str, envelope: str) -> Sequence[Outgoing]:
+        if name != RECEIPT:
+            return (Outgoing(topic, key.encode(), payload.encode(), to_headers(_envelope.decode(envelope))),)
+        return [
+            Outgoing(
+                topic,
+                receipt.event_id.encode(),
+                msgspec.json.encode(receipt),
+                to_headers(
+                    Envelope(
+                        id=f"{number}-{place}",
+                        source=f"/service/{self._service}",
+                        type=RECEIPT,
+                        time=receipt.at,
+                        subject=receipt.event_id[:64],
+                    )
+                ),
+            )
+            for place, receipt in enumerate(_receipts.decode(payload))
+        ]
+
+
+async def run_relay(relay: Relay, stopping: asyncio.Event, *, idle_seconds: float = 0.05) -> None:
+    """Relay until told to stop; full rounds follow each other at once."""
+    pruned = 0.0
+    while not stopping.is_set():
+        if asyncio.get_running_loop().time() - pruned > 3600:
+            await relay.prune()
+            pruned = asyncio.get_running_loop().time()
+        if not await relay.round():
+            await asyncio.sleep(idle_seconds)
+
+
+def _aggregate(fact: Fact, key: str) -> str:
+    for name in ("grant_id", "duplicate_id", "beneficiary_id"):
+        found = getattr(fact, name, None)
+        if found is not None:
+            return str(found)
+    return f"{key}/{getattr(fact, 'fiscal_year', '')}"

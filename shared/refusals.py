@@ -1,0 +1,84 @@
+"""A refusal is a business answer: a stable code, a sentence in both languages. All else raised is a fault."""
+
+from collections.abc import Mapping
+
+from shared.events.receipts import Sentence
+
+
+class Refused(Exception):
+    """`detail` goes to the caller as it is: numbers, codes and statuses, never personal data.
+
+    It becomes members of the problem+json (RFC 9457), so none may be called type, title, status, code or message.
+    """
+
+    def __init__(self, code: str, **detail: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail: Mapping[str, object] = detail
+
+    @property
+    def message(self) -> Sentence:
+        return TITLES[self.code]
+
+
+TITLES: dict[str, Sentence] = {
+    "illegal_transition": Sentence(
+        "Langkah ini tidak dapat dilakukan pada status bantuan sekarang.",
+        "This step cannot be taken in the present status of the grant.",
+    ),
+    "budget_exceeded": Sentence(
+        "Sisa pagu kabupaten/kota tidak cukup untuk bantuan ini; tidak ada yang diubah.",
+        "What is left of the district's budget does not cover this grant; nothing was changed.",
+    ),
+    "budget_below_committed": Sentence(
+        "Pagu tidak boleh lebih kecil dari komitmen yang sudah ada.",
+        "The budget cannot be less than what is already committed.",
+    ),
+    "four_eyes": Sentence(
+        "Pemeriksa, pemberi persetujuan, dan bendahara harus orang yang berbeda.",
+        "The verifier, the approvers and the treasurer must be different people.",
+    ),
+    "criteria_not_met": Sentence("Kriteria bantuan belum terpenuhi.", "The criteria for this grant are not met."),
+    "duplicate_suspected": Sentence(
+        "Orang ini diduga tercatat dua kali; putuskan dugaan itu lebih dahulu.",
+        "This person may be on record twice; decide that suspicion first.",
+    ),
+    "already_decided": Sentence(
+        "Dugaan data ganda ini sudah diputuskan.", "This suspected duplicate has already been decided."
+    ),
+    "not_found": Sentence("Tidak ditemukan.", "Not found."),
+    "unauthenticated": Sentence(
+        "Token tidak ada, salah, atau sudah kedaluwarsa.", "The token is missing, wrong or expired."
+    ),
+    "forbidden": Sentence("Peran Anda tidak boleh melakukan ini.", "Your role may not do this."),
+    "invalid_request": Sentence(
+        "Permintaan tidak sesuai kontrak; perbaiki bagian yang disebut.",
+        "The request does not follow the contract; mend the part named.",
+    ),
+    "too_large": Sentence("Permintaan terlalu besar.", "The request is too large."),
+    "idempotency_key_missing": Sentence(
+        "Permintaan ini perlu Idempotency-Key.", "This request needs an Idempotency-Key."
+    ),
+    "idempotency_key_reused": Sentence(
+        "Idempotency-Key ini sudah dipakai untuk permintaan lain.",
+        "This Idempotency-Key was already used for another request.",
+    ),
+    "unavailable": Sentence(
+        "Layanan belum dapat menjawab; coba lagi sebentar lagi.",
+        "The service cannot answer yet; try again soon.",
+    ),
+    "internal": Sentence(
+        "Ada kesalahan pada layanan; kejadian ini tercatat.", "The service made a mistake; it is on record."
+    ),
+    "malformed": Sentence("Permintaan tidak dapat dibaca.", "The request cannot be read."),
+    "method_not_allowed": Sentence("Metode ini tidak berlaku di sini.", "This method does not apply here."),
+    "unknown_type": Sentence("Jenis peristiwa ini tidak dikenal.", "This type of event is not known."),
+    "district_mismatch": Sentence(
+        "Kabupaten/kota dalam peristiwa berbeda dari token.",
+        "The district of the event is not that of the token.",
+    ),
+    "unsupported_media_type": Sentence(
+        "Content-Type harus application/cloudevents+json atau application/cloudevents-batch+json.",
+        "Content-Type must be application/cloudevents+json or application/cloudevents-batch+json.",
+    ),
+}

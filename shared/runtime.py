@@ -1,0 +1,239 @@
+"""A service process: its web side, its worker, its relay; started, watched and stopped.
+
+A transient fault is waited out with backoff, for ever, and readiness says so. Anything else ends the process loudly.
+"""
+
+import asyncio
+import random
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+
+import msgspec
+import uvicorn
+from fastapi import FastAPI, Response
+
+from shared import intake, web
+from shared.consumer import Consumer, Deferred
+from shared.database import Database, is_transient, run
+from shared.embedded import EmbeddedLog
+from shared.inbox import Handler, Inbox
+from shared.kafka import KafkaLog
+from shared.log import Log, LogUnavailable
+from shared.outbox import Relay, run_relay
+from shared.security import LocalKey, Verifier
+from shared.settings import Settings
+from shared.telemetry import Metrics, logger
+
+_BACKOFF_SECONDS = (0.2, 5.0)
+_STOP_SECONDS = 8.0
+_GAUGES_SECONDS = 5.0
+_FAULT_SECONDS = 20.0
+"""A task that failed this long ago and not since has come back."""
+
+Background = Callable[[asyncio.Event], Awaitable[None]]
+
+
+def open_log(settings: Settings) -> Log:
+    return KafkaLog(settings.kafka) if settings.log == "kafka" else EmbeddedLog(settings.var / "log.db")
+
+
+class Node:
+    """One service at work. Build it, mount its routers on `app`, then `async with node.running()`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        *,
+        title: str,
+        handlers: Mapping[str, Handler],
+        topics: Sequence[str],
+        deferred: Deferred | None = None,
+        announce: Callable[[], Awaitable[None]] | None = None,
+        database: Database | None = None,
+    ) -> None:
+        name = settings.service
+        self.settings = settings
+        self.log = log
+        self.database = database or Database(settings.database_url, pool=settings.pool)
+        self.metrics = Metrics(name)
+        self.logger = logger(name)
+        self.stopping = asyncio.Event()
+        self._faults: dict[str, tuple[float, str]] = {}
+        self.background: dict[str, Background] = {}
+        """More to run beside the web side, whatever the role: e.g. listening for announcements."""
+        self.inbox = Inbox(handlers, self.metrics)
+        self.relay = Relay(name, self.database, log, self.metrics)
+        more = {"announce": announce} if announce else {}
+        self.consumer = Consumer(
+            name,
+            topics,
+            log=log,
+            database=self.database,
+            inbox=self.inbox,
+            metrics=self.metrics,
+            logger=self.logger,
+            batch=settings.batch,
+            stall=settings.stall,
+            deferred=deferred,
+            **more,
+        )
+        key = LocalKey.at(settings.keys)
+        verifier = Verifier(key.public, issuer=settings.issuer, audience=settings.audience)
+        self.context = web.Context(name, self.database, log, verifier, self.metrics, self.logger)
+        self.app = FastAPI(title=title, version="1")
+        web.install(self.app, self.context)
+        self.app.include_router(intake.router)
+        self._add_probes()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Node"]:
+        """All tasks of this process's role. Raises what ended one of them other than the stop."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.database.close)
+            async with asyncio.TaskGroup() as tasks:
+                for name, work in self._work().items():
+                    tasks.create_task(self._waiting_out(name, work), name=f"{self.settings.service} {name}")
+                try:
+                    yield self
+                finally:
+                    self.stopping.set()
+
+    def _work(self) -> dict[str, Background]:
+        work = dict(self.background)
+        if self.settings.role != "web":
+            work["consumer"] = self.consumer.run
+            work["relay"] = lambda stopping: run_relay(self.relay, stopping)
+        work["gauges"] = self._measure
+        return work
+
+    async def _waiting_out(self, name: str, work: Background) -> None:
+        """Run until stopped, waiting out transient faults. Whatever happens, the end comes within bounded time."""
+        least, most = _BACKOFF_SECONDS
+        pause = least
+        while not self.stopping.is_set():
+            started = asyncio.get_running_loop().time()
+            try:
+                await self._until_stopped(work)
+            except Exception as error:
+                if not (is_transient(error) or isinstance(error, LogUnavailable)):
+                    raise
+                self._faults[name] = (asyncio.get_running_loop().time(), type(error).__name__)
+                self.metrics.count("faults_total")
+                self.logger.warning("waiting out a fault", task=name, fault=type(error).__name__, text=str(error)[:200])
+            if asyncio.get_running_loop().time() - started > most * 2:
+                pause = least
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), pause * random.uniform(0.5, 1.0))
+            pause = min(most, pause * 2)
+
+    async def _until_stopped(self, work: Background) -> None:
+        """The work; once the stop is asked for, it has some seconds to finish what it holds."""
+        task = asyncio.ensure_future(work(self.stopping))
+        stop = asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                await asyncio.wait({task}, timeout=_STOP_SECONDS)
+        finally:
+            stop.cancel()
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def _measure(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            async with self.database.reading() as session:
+                found = await run(
+                    session,
+                    "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL), "
+                    "(SELECT count(*) FROM waiting), (SELECT count(*) FROM quarantine WHERE state = 'held')",
+                )
+                outbox, waiting, held = found.one().tuple()
+            self.metrics.gauge("outbox_waiting", outbox)
+            self.metrics.gauge("events_waiting", waiting)
+            self.metrics.gauge("quarantine_held", held)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), _GAUGES_SECONDS)
+
+    def _add_probes(self) -> None:
+        @self.app.get("/health/live", tags=["health"])
+        async def live() -> dict[str, str]:
+            return {"status": "ok"}
+
+        @self.app.get("/health/ready", tags=["health"])
+        async def ready() -> Response:
+            state = await self.readiness()
+            fine = state["database"] == "ok"
+            return Response(msgspec.json.encode(state), status_code=200 if fine else 503, media_type="application/json")
+
+        @self.app.get("/metrics", tags=["health"])
+        async def metrics() -> Response:
+            return Response(self.metrics.expose(), media_type="text/plain; version=0.0.4")
+
+    async def readiness(self) -> dict[str, object]:
+        """`degraded` still answers what it can: without the log it serves reads and keeps facts in the outbox."""
+        database, log = await asyncio.gather(self._database_answers(), self.log.ready())
+        gaps = [f"{partition.topic}/{partition.number}" for partition in sorted(self.consumer.progress.gaps)]
+        moment = asyncio.get_running_loop().time()
+        faults = {name: fault for name, (at, fault) in self._faults.items() if moment - at < _FAULT_SECONDS}
+        status = "ready" if database and log and not gaps and not faults else "degraded" if database else "unavailable"
+        return {
+            "status": status,
+            "database": "ok" if database else "away",
+            "log": "ok" if log else "away",
+            "waiting_out": faults,
+            "gaps": gaps,
+            "behind": self.consumer.progress.behind,
+        }
+
+    async def _database_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(3), self.database.reading() as session:
+                await run(session, "SELECT 1")
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            return False
+        return True
+
+
+def serve(node: Node) -> None:
+    """Run one service until SIGTERM or SIGINT. Exits non-zero when a task failed, so that a supervisor restarts it."""
+    asyncio.run(serve_all(node.app, [node], host=node.settings.host, port=node.settings.port))
+
+
+async def serve_all(app: object, nodes: Sequence[Node], *, host: str, port: int) -> None:
+    """Serve one application over running nodes until SIGTERM or SIGINT, then finish what is in hand, in seconds."""
+    server = _Server(
+        uvicorn.Config(
+            app,  # type: ignore[arg-type]
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=3,
+            server_header=False,
+        )
+    )
+    async with AsyncExitStack() as stack:
+        for node in nodes:
+            await stack.enter_async_context(node.running())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+        await server.serve()
+        for node in nodes:
+            node.stopping.set()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises the signal again after its shutdown, which would end the process before the workers finished."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True

@@ -1,0 +1,166 @@
+"""Who is calling, and what may they see. Everything is denied that is not allowed here by name."""
+
+import os
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError, SecurityWarning
+from joserfc.jwk import KeySet, OKPKey
+from msgspec import Meta
+
+from shared.events.districts import DISTRICTS
+from shared.refusals import Refused
+
+# RFC 9864 prefers the name Ed25519; the contract says EdDSA, which for our keys is the same thing.
+warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
+
+ALGORITHMS = ["EdDSA", "Ed25519", "ES256"]
+MAX_TOKEN_BYTES = 4096
+LEEWAY_SECONDS = 30
+
+
+class Role(StrEnum):
+    district_system = "district_system"
+    district_officer = "district_officer"
+    province_officer = "province_officer"
+    treasurer = "treasurer"
+    viewer = "viewer"
+    auditor = "auditor"
+    admin = "admin"
+
+
+DISTRICT_ROLES = frozenset({Role.district_system, Role.district_officer})
+READERS = frozenset(Role) - {Role.district_system}
+"""Who may read live numbers."""
+
+
+class Caller(NamedTuple):
+    """Who calls. `district` is set for the two district roles, and only for them."""
+
+    sub: str
+    role: Role
+    district: str | None
+
+    def sees(self, district: str) -> bool:
+        return self.district is None or self.district == district
+
+
+class _Claims(msgspec.Struct, kw_only=True):
+    """All six are required; `district` is null for the roles of the province."""
+
+    sub: Annotated[str, Meta(min_length=1, max_length=128)]
+    role: Role
+    district: str | None
+    exp: float
+    aud: str | list[str]
+    iss: str
+    nbf: float | None = None
+
+
+class Unauthenticated(Exception):
+    """The token is no good. `why` is for the log, never for the caller."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Verifier:
+    """Checks tokens against a set of public keys."""
+
+    def __init__(self, keys: KeySet, *, issuer: str, audience: str) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+
+    def verify(self, token: str) -> Caller:
+        """The caller a token names. Raises Unauthenticated.
+
+        joserfc checks the signature only: expiry, issuer and audience are checked here.
+        """
+        if len(token) > MAX_TOKEN_BYTES:
+            raise Unauthenticated("oversize")
+        try:
+            claims = msgspec.convert(jwt.decode(token, self._keys, algorithms=ALGORITHMS).claims, _Claims)
+        except (JoseError, ValueError, msgspec.ValidationError) as error:
+            raise Unauthenticated(type(error).__name__) from None
+        moment = time.time()
+        audiences = claims.aud if isinstance(claims.aud, list) else [claims.aud]
+        if claims.exp < moment - LEEWAY_SECONDS:
+            raise Unauthenticated("expired")
+        if claims.nbf is not None and claims.nbf > moment + LEEWAY_SECONDS:
+            raise Unauthenticated("not_yet_valid")
+        if claims.iss != self._issuer or self._audience not in audiences:
+            raise Unauthenticated("issuer_or_audience")
+        if (claims.role in DISTRICT_ROLES) != (claims.district in DISTRICTS):
+            raise Unauthenticated("district")
+        return Caller(claims.sub, claims.role, claims.district)
+
+
+class LocalKey:
+    """The key that signs tokens where no identity provider does; one file, readable by its owner only."""
+
+    def __init__(self, key: OKPKey) -> None:
+        self._key = key
+
+    @classmethod
+    def at(cls, folder: Path) -> "LocalKey":
+        """The key of this folder, made on first use."""
+        return cls(OKPKey.import_key(msgspec.json.decode(secret_file(folder, "token-signing.jwk", _new_key))))
+
+    @property
+    def public(self) -> KeySet:
+        return KeySet([OKPKey.import_key(self._key.as_dict(private=False))])
+
+    def sign(
+        self, *, sub: str, role: Role, district: str | None, issuer: str, audience: str, seconds: float = 12 * 3600
+    ) -> str:
+        """A token for 12 hours unless told otherwise. Raises ValueError when role and district do not go together."""
+        if (role in DISTRICT_ROLES) != (district in DISTRICTS):
+            raise ValueError(f"role {role} {'needs a' if role in DISTRICT_ROLES else 'takes no'} district of East Java")
+        moment = int(time.time())
+        claims = {
+            "sub": sub,
+            "role": role.value,
+            "district": district,
+            "iat": moment,
+            "exp": moment + int(seconds),
+            "aud": audience,
+            "iss": issuer,
+        }
+        return jwt.encode({"alg": "EdDSA", "kid": self._key.kid}, claims, self._key, algorithms=ALGORITHMS)
+
+
+def require(caller: Caller, roles: frozenset[Role]) -> None:
+    """Raises Refused `forbidden` unless the caller has one of the roles."""
+    if caller.role not in roles:
+        raise Refused("forbidden", role=caller.role.value)
+
+
+def secret_file(folder: Path, name: str, make: Callable[[], str]) -> str:
+    """The text of a secret file, made on first use; of several processes that start at once one wins."""
+    path = folder / name
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = folder / f".{name}.{os.getpid()}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(make())
+            out.flush()
+            os.fsync(out.fileno())
+        with suppress(FileExistsError):  # another process was first: its secret is the one
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text()
+
+
+def _new_key() -> str:
+    key = OKPKey.generate_key("Ed25519", auto_kid=True)
+    return msgspec.json.encode(key.as_dict(private=True)).decode()

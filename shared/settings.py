@@ -1,0 +1,52 @@
+"""Every environment variable, typed, explained once. Nothing else in Berdaya reads the environment."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ServiceName = Literal["registry", "grants", "reporting"]
+
+
+class Settings(BaseSettings):
+    """One service process. Each field is `BERDAYA_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="BERDAYA_", extra="ignore", frozen=True)
+
+    service: ServiceName = Field(description="Which service this process is; set by its entry point.")
+    var: Path = Field(default=Path("var"), description="The folder that holds all state and local keys.")
+    log: Literal["embedded", "kafka"] = Field(default="embedded", description="Which log carries the events.")
+    kafka: str = Field(default="127.0.0.1:9092", description="Kafka's bootstrap addresses, host:port,…")
+    database: str | None = Field(
+        default=None,
+        description="postgresql+asyncpg://… or sqlite+aiosqlite:///…; by default one SQLite file per service.",
+    )
+    redis: str | None = Field(
+        default=None, description="redis://… for dashboard snapshots; by default they stay in the process."
+    )
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
+    role: Literal["all", "web", "worker"] = Field(
+        default="all", description="web answers HTTP, worker reads the log and empties the outbox, all does both."
+    )
+    batch: int = Field(default=2000, ge=1, le=20_000, description="The most events in one transaction.")
+    pool: int = Field(default=8, ge=2, le=64, description="The most database connections of this process.")
+    issuer: str = Field(default="berdaya-local", description="The `iss` that tokens must carry.")
+    audience: str = Field(default="berdaya", description="The `aud` that tokens must carry.")
+    stall: float = Field(
+        default=60.0, gt=0, description="Seconds behind without progress after which a worker exits to be restarted."
+    )
+    json_logs: bool = Field(default=True, description="One JSON object per log line; false prints for people.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="The least level logged."
+    )
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite+aiosqlite:///{(self.var / f'{self.service}.db').resolve()}"
+
+    @property
+    def keys(self) -> Path:
+        """The folder of local keys, readable by the owner only."""
+        return self.var / "keys"

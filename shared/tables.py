@@ -1,0 +1,144 @@
+"""The tables every service has beside its own: offsets, inbox, outbox, waiting, quarantine, replies.
+
+They live in the service's database because they must change in the same transaction as its rows.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from shared.database import UtcTime
+
+
+class Chassis(SQLModel, registry=registry()):
+    """A base of its own: SQLModel's default metadata is global and would mix the services' tables."""
+
+
+def serial() -> Any:
+    """A column that numbers the rows: 64 bits, and on SQLite the INTEGER that it demands of a rowid."""
+    kind = BigInteger().with_variant(Integer(), "sqlite")
+    return Field(default=None, sa_column=Column(kind, Identity(), primary_key=True))
+
+
+class Offset(Chassis, table=True):
+    """How far a partition has been applied. This row, not Kafka's bookmark, is the truth."""
+
+    __tablename__ = "log_offset"
+    topic: str = Field(primary_key=True)
+    partition: int = Field(primary_key=True)
+    next_offset: int = Field(sa_type=BigInteger)
+
+
+class Inbox(Chassis, table=True):
+    """One row per event ever seen: the judge of duplicates, and its receipt. `district` is empty for facts."""
+
+    __tablename__ = "inbox"
+    district: str = Field(primary_key=True)
+    event_id: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    type: str
+    verdict: str
+    reason: str
+    detail: str = ""
+    warnings: str = ""
+    """Codes, joined by blanks."""
+    at: datetime = Field(sa_type=UtcTime)
+    deliveries: int = 1
+
+
+class Outbox(Chassis, table=True):
+    """What the relay has still to bring to the log. The columns are those of Debezium's outbox router.
+
+    A row of receipts holds all receipts of one district and one batch, as a JSON list; any other row is one event.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index(
+            "outbox_unpublished",
+            "id",
+            postgresql_where=text("published_at IS NULL"),
+            sqlite_where=text("published_at IS NULL"),
+        ),
+    )
+    id: int | None = serial()
+    aggregatetype: str
+    """The topic."""
+    aggregateid: str
+    """The key."""
+    type: str
+    payload: str = Field(sa_type=Text)
+    envelope: str = Field(sa_type=Text)
+    """The CloudEvents attributes as JSON; empty for receipts."""
+    created_at: datetime = Field(sa_type=UtcTime)
+    published_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class Waiting(Chassis, table=True):
+    """An event that refers to something not yet known. It is applied when that is, in the order of `id`."""
+
+    __tablename__ = "waiting"
+    __table_args__ = (
+        UniqueConstraint("topic", "partition", "offset", name="waiting_record"),
+        Index("waiting_for", "waits_for"),
+        Index("waiting_ready", "id", postgresql_where=text("ready"), sqlite_where=text("ready")),
+    )
+    id: int | None = serial()
+    waits_for: str
+    ready: bool = False
+    topic: str
+    partition: int
+    offset: int = Field(sa_type=BigInteger)
+    key: bytes | None = Field(default=None, sa_type=LargeBinary)
+    value: bytes = Field(sa_type=LargeBinary)
+    headers: bytes = Field(sa_type=LargeBinary)
+
+
+class Quarantine(Chassis, table=True):
+    """A record that cannot be read, with its bytes. Later records of its key wait until it is redriven or discarded."""
+
+    __tablename__ = "quarantine"
+    __table_args__ = (
+        UniqueConstraint("topic", "partition", "offset", name="quarantine_record"),
+        CheckConstraint("state IN ('held', 'redriven', 'discarded')", name="quarantine_state"),
+        Index("quarantine_held", "topic", postgresql_where=text("state = 'held'"), sqlite_where=text("state = 'held'")),
+    )
+    id: int | None = serial()
+    state: str = "held"
+    topic: str
+    partition: int
+    offset: int = Field(sa_type=BigInteger)
+    key: bytes | None = Field(default=None, sa_type=LargeBinary)
+    value: bytes | None = Field(default=None, sa_type=LargeBinary)
+    headers: bytes = Field(sa_type=LargeBinary)
+    event_id: str
+    source: str
+    reason: str
+    detail: str
+    at: datetime = Field(sa_type=UtcTime)
+
+
+class Reply(Chassis, table=True):
+    """The answer to a writing call, kept so that a retry with the same Idempotency-Key gets it again."""
+
+    __tablename__ = "reply"
+    sub: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    fingerprint: str
+    status: int = 0
+    body: str = Field(default="", sa_type=Text)
+    at: datetime = Field(sa_type=UtcTime)

@@ -1,0 +1,91 @@
+"""Logs and metrics. A log line or a metric never carries a name, a NIK or the data of an event."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from shared.settings import Settings
+
+CounterName = Literal[
+    "events_applied_total",
+    "events_dropped_total",
+    "quarantined_total",
+    "outbox_published_total",
+    "faults_total",
+    "refused_tokens_total",
+]
+GaugeName = Literal["events_behind", "seconds_behind", "gaps", "outbox_waiting", "events_waiting", "quarantine_held"]
+
+_HELP: dict[str, str] = {
+    "events_applied_total": "Events that reached a verdict.",
+    "events_dropped_total": "Records already applied before, dropped by their offset.",
+    "quarantined_total": "Records put into quarantine.",
+    "outbox_published_total": "Records the relay brought to the log.",
+    "faults_total": "Transient faults waited out.",
+    "refused_tokens_total": "Calls refused for their token.",
+    "events_behind": "Events in the log that this worker has not applied yet.",
+    "seconds_behind": "Age of the oldest event not applied yet, in seconds.",
+    "gaps": "Partitions stopped because the log lost records: needs a human.",
+    "outbox_waiting": "Rows the relay has still to send.",
+    "events_waiting": "Events waiting for something they refer to.",
+    "quarantine_held": "Records in quarantine.",
+}
+
+
+class Metrics:
+    """The metrics of one service, in a registry of its own so that three services can share a process."""
+
+    def __init__(self, service: str) -> None:
+        self.registry = CollectorRegistry()
+        self._counters = {
+            name: Counter(f"berdaya_{name}", _HELP[name], ["service"], registry=self.registry).labels(service)
+            for name in CounterName.__args__  # type: ignore[attr-defined]
+        }
+        self._gauges = {
+            name: Gauge(f"berdaya_{name}", _HELP[name], ["service"], registry=self.registry).labels(service)
+            for name in GaugeName.__args__  # type: ignore[attr-defined]
+        }
+        self.batch_seconds = Histogram(
+            "berdaya_batch_seconds", "Time from reading a batch to its commit.", ["service"], registry=self.registry
+        ).labels(service)
+
+    def count(self, name: CounterName, by: int = 1) -> None:
+        self._counters[name].inc(by)
+
+    def gauge(self, name: GaugeName, value: float) -> None:
+        self._gauges[name].set(value)
+
+    def expose(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+def configure_logs(settings: Settings) -> None:
+    """Log lines to standard error; to be called once per process."""
+    level = logging.getLevelNamesMapping()[settings.log_level]
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if settings.json_logs
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(
+        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    )
+
+
+def logger(service: str) -> structlog.typing.FilteringBoundLogger:
+    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(service=service)
+    return bound

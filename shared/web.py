@@ -1,0 +1,226 @@
+"""What every HTTP call of Berdaya has in common: who calls, retries that do nothing twice, errors as problem+json."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
+
+from shared.database import Database, is_transient, now, run
+from shared.log import Log, LogUnavailable
+from shared.refusals import TITLES, Refused
+from shared.security import Caller, Role, Unauthenticated, Verifier
+from shared.telemetry import Metrics
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+RETRY_AFTER_SECONDS = "5"
+
+_STATUS = {
+    "not_found": 404,
+    "forbidden": 403,
+    "unauthenticated": 401,
+    "invalid_request": 422,
+    "too_large": 413,
+    "malformed": 400,
+    "unknown_type": 422,
+    "district_mismatch": 422,
+    "unsupported_media_type": 415,
+    "idempotency_key_missing": 400,
+    "idempotency_key_reused": 422,
+    "method_not_allowed": 405,
+    "unavailable": 503,
+    "internal": 500,
+}
+"""Every other code is a refusal of the business: 409."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the endpoints of one service work with."""
+
+    service: str
+    database: Database
+    log: Log
+    verifier: Verifier
+    metrics: Metrics
+    logger: FilteringBoundLogger
+
+
+def context(request: Request) -> Context:
+    found: Context = request.app.state.context
+    return found
+
+
+def caller(request: Request, here: Annotated[Context, Depends(context)]) -> Caller:
+    """Who calls, by the bearer token. Raises Unauthenticated."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("no_token")
+    return here.verifier.verify(token.strip())
+
+
+def allow(*roles: Role) -> Callable[..., Caller]:
+    """A dependency that lets only these roles in."""
+
+    def allowed(who: Annotated[Caller, Depends(caller)]) -> Caller:
+        if who.role not in roles:
+            raise Refused("forbidden", role=who.role.value)
+        return who
+
+    return allowed
+
+
+@dataclass(frozen=True)
+class Call:
+    """One writing call: `once` does the work and keeps the answer in one transaction, committed before the reply."""
+
+    here: Context
+    key: str
+    fingerprint: str
+
+    async def once(self, who: Caller, work: Callable[[AsyncSession], Awaitable[object]]) -> Response:
+        """Do the work, or give again the answer it had the first time this key came from this caller.
+
+        Raises what the work raises: then nothing is kept and a retry works anew.
+        """
+        async with self.here.database.transaction() as session:
+            stored = await self._stored(session, who)
+            if stored is not None:
+                return _json(stored)
+            body = msgspec.json.encode(await work(session))
+            await run(
+                session,
+                "UPDATE reply SET status = 200, body = :body WHERE sub = :sub AND key = :key",
+                body=body.decode(),
+                sub=who.sub,
+                key=self.key,
+            )
+        return _json(body)
+
+    async def _stored(self, session: AsyncSession, who: Caller) -> bytes | None:
+        """The answer kept for this key, or None after taking the key; a second call waits here for the first."""
+        taken = await run(
+            session,
+            "INSERT INTO reply (sub, key, fingerprint, status, body, at) "
+            "VALUES (:sub, :key, :fingerprint, 0, '', :at) ON CONFLICT DO NOTHING RETURNING key",
+            sub=who.sub,
+            key=self.key,
+            fingerprint=self.fingerprint,
+            at=now(),
+        )
+        if taken.first() is not None:
+            return None
+        found = await run(
+            session, "SELECT fingerprint, body FROM reply WHERE sub = :sub AND key = :key", sub=who.sub, key=self.key
+        )
+        row = found.one()
+        if row.fingerprint != self.fingerprint:
+            raise Refused("idempotency_key_reused")
+        return bytes(row.body.encode())
+
+
+async def call(
+    request: Request,
+    here: Annotated[Context, Depends(context)],
+    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
+) -> Call:
+    """A writing call with its Idempotency-Key. Without one a retry would be a new call: refused."""
+    if not idempotency_key:
+        raise Refused("idempotency_key_missing")
+    body = await request.body()
+    fingerprint = hashlib.sha256(b"\0".join((request.method.encode(), request.url.path.encode(), body))).hexdigest()
+    return Call(here, idempotency_key, fingerprint)
+
+
+def problem(
+    code: str, more: Mapping[str, object] | None = None, *, headers: Mapping[str, str] | None = None
+) -> Response:
+    """RFC 9457. `message` is the sentence in both languages; `more` says where, never a value that was sent."""
+    status = _STATUS.get(code, 409)
+    sentence = TITLES[code]
+    body = {
+        "type": f"urn:berdaya:problem:{code}",
+        "title": sentence.id,
+        "status": status,
+        "code": code,
+        "message": sentence,
+        **(more or {}),
+    }
+    return Response(
+        msgspec.json.encode(body),
+        status_code=status,
+        media_type="application/problem+json",
+        headers=dict(headers or {}),
+    )
+
+
+def install(app: FastAPI, here: Context) -> None:
+    """Give a service's application its context and its way of answering errors."""
+    app.state.context = here
+    app.add_middleware(BodyLimit)
+
+    @app.exception_handler(Refused)
+    async def _refused(_: Request, error: Refused) -> Response:
+        return problem(error.code, error.detail)
+
+    @app.exception_handler(Unauthenticated)
+    async def _unauthenticated(request: Request, error: Unauthenticated) -> Response:
+        here.metrics.count("refused_tokens_total")
+        here.logger.warning("token refused", why=error.why, path=request.url.path)
+        return problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> Response:
+        where = [{"at": ".".join(str(part) for part in found["loc"]), "why": found["type"]} for found in error.errors()]
+        return problem("invalid_request", {"errors": where})
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> Response:
+        code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "malformed")
+        return problem(code, headers=dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def _fault(_: Request, error: Exception) -> Response:
+        if is_transient(error) or isinstance(error, LogUnavailable):
+            here.metrics.count("faults_total")
+            return problem("unavailable", headers={"Retry-After": RETRY_AFTER_SECONDS})
+        return problem("internal")
+
+    # Named one by one: the handler of Exception itself runs outside the middleware and re-raises what it answered.
+    for kind in (LogUnavailable, OSError, SQLAlchemyError):
+        app.add_exception_handler(kind, _fault)
+
+
+class BodyLimit:
+    """Refuses bodies above 4 MiB while they arrive, whatever their headers say."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        taken = 0
+
+        async def limited() -> MutableMapping[str, Any]:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MAX_BODY_BYTES:
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, limited, send)
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
