@@ -173,7 +173,7 @@ class KafkaSubscription:
         except (KafkaError, OSError) as error:
             raise LogUnavailable(repr(error)) from error
         return [
-            Record(partition.topic, partition.partition, record.offset, record.key, record.value, tuple(record.headers))
+            Record(partition.topic, partition.partition, record.offset, record.key, record.value, _headers(record.headers))
             for partition, records in found.items()
             for record in records
         ]
@@ -220,6 +220,11 @@ class KafkaSubscription:
         self._halted &= assigned
         if self._halted:
             self._consumer.pause(*self._halted)
+
+
+def _headers(found: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
+    """A header may be null on Kafka; none of ours ever is, so it reads as empty."""
+    return tuple((name, value or b"") for name, value in found)
 
 
 async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:

@@ -147,13 +147,14 @@ class Node:
             async with self.database.reading() as session:
                 found = await run(
                     session,
-                    "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL), "
-                    "(SELECT count(*) FROM waiting), (SELECT count(*) FROM quarantine WHERE state = 'held')",
+                    "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS outbox, "
+                    "(SELECT count(*) FROM waiting) AS waiting, "
+                    "(SELECT count(*) FROM quarantine WHERE state = 'held') AS held",
                 )
-                outbox, waiting, held = found.one().tuple()
-            self.metrics.gauge("outbox_waiting", outbox)
-            self.metrics.gauge("events_waiting", waiting)
-            self.metrics.gauge("quarantine_held", held)
+                counts = found.one()
+            self.metrics.gauge("outbox_waiting", counts.outbox)
+            self.metrics.gauge("events_waiting", counts.waiting)
+            self.metrics.gauge("quarantine_held", counts.held)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), _GAUGES_SECONDS)
 

@@ -1,5 +1,6 @@
 """A chosen port must still be free after a crash: none lies in the kernel's ephemeral range."""
 
+import errno
 import random
 import socket
 from urllib.parse import urlsplit
@@ -16,8 +17,10 @@ def is_free(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise StackError(f"port {port} cannot be listened on: {error.strerror}") from None
         return True
 
 

@@ -116,7 +116,7 @@ def _identity(home: Path) -> tuple[str, ...]:
     become = ("setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--init-groups")
     passing = ("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search")
     for prefix in ((*become, "--inh-caps=-all"), (*become, *passing)):
-        if succeeds((*prefix, "test", "-x", str(home))):
+        if succeeds((*prefix, "stat", f"{home}/.")):
             return prefix
     raise Unavailable(NAME, f"user {_USER} may not pass through to {home}; choose another state directory")
 

@@ -1,4 +1,4 @@
-"""What was asked for and what became of it: each grant from request to handover, with the officers' calls on the way."""
+"""What was asked for and what became of it: one grant from request to handover, with the officers' calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from deploy.story import bojonegoro
 from deploy.story.model import Habit, OfficerStep, StepKind
 from deploy.story.months import END, day_in, last_day, month_of, plus
-from deploy.story.people import Person
+from deploy.story.person import Person
 from deploy.story.trades import kit, total
 from shared.events.district import Asset, GrantHandedOver, GrantKind, GrantRequested, Item
 
@@ -63,16 +63,10 @@ class Aid:
         """The one who verifies in that district."""
         return f"petugas.{self.person.district}"
 
-    def call(
-        self, day: date, kind: StepKind, sub: str, *, refused: str | None = None, role: str | None = None
-    ) -> None:
+    def call(self, day: date, kind: StepKind, sub: str, *, refused: str | None = None, role: str | None = None) -> None:
         body: dict[str, str | int] = {"note": "Lengkap dan sesuai."}
         if kind in ("reject", "cancel"):
-            body = {
-                "reason": "Tidak memenuhi kriteria."
-                if kind == "reject"
-                else "Dibatalkan atas permintaan pemohon."
-            }
+            body = {"reason": "Tidak memenuhi kriteria." if kind == "reject" else "Dibatalkan atas permintaan pemohon."}
         if kind == "disburse":
             body = {"reference": f"SP2D-{day:%Y%m%d}-{self.person.district}", "on": day.isoformat()}
         self.calls.append(Call(day, kind, sub, role or _ROLES[sub.partition(".")[0]], body, refused))
@@ -94,9 +88,7 @@ class Aid:
         )
 
 
-def equipment(
-    rng: Random, person: Person, year: int, requested: date, items: tuple[Item, ...] | None = None
-) -> Aid:
+def equipment(rng: Random, person: Person, year: int, requested: date, items: tuple[Item, ...] | None = None) -> Aid:
     goods = items or kit(rng, person.work)
     purpose = f"Usaha {person.work.business}: {', '.join(item.name for item in goods)}."
     return Aid(person, GrantKind.equipment, goods, total(goods), year, purpose, _desil(rng), requested)
@@ -135,9 +127,7 @@ def first_aid(rng: Random, person: Person, year: int, requested: date) -> Aid:
 def hers(person: Person) -> Aid:
     """The sewing machine and the obras of Bojonegoro."""
     goods = bojonegoro.ITEMS
-    aid = Aid(
-        person, GrantKind.equipment, goods, total(goods), 2025, bojonegoro.PURPOSE, 2, bojonegoro.REQUESTED
-    )
+    aid = Aid(person, GrantKind.equipment, goods, total(goods), 2025, bojonegoro.PURPOSE, 2, bojonegoro.REQUESTED)
     aid.call(bojonegoro.VERIFIED, "verify", aid.officer)
     aid.call(bojonegoro.APPROVED, "approve", "provinsi.1")
     aid.call(bojonegoro.DISBURSED, "disburse", TREASURER)

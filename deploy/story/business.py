@@ -1,10 +1,10 @@
-"""What a business earns from month to month: level, pace, season and chance make the profit; the costs are fitted to it."""
+"""What a business earns: level, pace, season and chance make the profit, and the costs are fitted to it."""
 
 from dataclasses import dataclass
 from random import Random
 
 from deploy.story.months import LAST, between, plus, span
-from deploy.story.people import Person
+from deploy.story.person import Person
 from deploy.story.trades import Trade
 from shared.events.district import AssetUse, IncomeReported
 

@@ -6,14 +6,28 @@ from datetime import date, timedelta
 from random import Random
 from typing import TypeVar
 
-from deploy.story.aid import APPROVERS, TREASURER, Aid, cancel, cash, equipment, first_aid, hand_over, hers
-from deploy.story.aid import reject, support, walk
+from deploy.story.aid import (
+    APPROVERS,
+    TREASURER,
+    Aid,
+    cancel,
+    cash,
+    equipment,
+    first_aid,
+    hand_over,
+    hers,
+    reject,
+    support,
+    walk,
+)
 from deploy.story.months import day_in, plus
-from deploy.story.people import Cast, Person
+from deploy.story.person import Person
+from deploy.story.province import Cast
 from deploy.story.trades import shared_workplace
 from shared.events.district import GrantKind, Status
 
 _EXHAUSTED_ON, _RAISED_FROM = date(2025, 12, 11), date(2026, 9, 17)
+_UNTIL_RAISED = timedelta(days=2)
 
 T = TypeVar("T")
 Place = tuple[str, int]
@@ -85,20 +99,21 @@ def not_the_poorest(rng: Random, plan: Plan, person: Person) -> None:
 def budget_raised(rng: Random, plan: Plan, helped: list[Person]) -> None:
     """Refused for want of budget; the budget is raised, and the same grant goes through.
 
-    Where nothing is cancelled and on a day of no other approval, so that what was committed is beyond doubt.
+    Where nothing is cancelled, and in days without another approval, so that what was committed is beyond doubt.
     """
     cancelled = {(aid.person.district, aid.year) for aid in plan.aids if aid.calls and aid.calls[-1].kind == "cancel"}
     person = next(p for p in helped if (p.district, 2026) not in cancelled)
     place = person.district, 2026
-    taken = {aid.approved for aid in plan.aids if (aid.person.district, aid.year) == place}
-    day = next(day for day in (_RAISED_FROM + timedelta(days=n) for n in range(30)) if day not in taken)
+    day = _RAISED_FROM
+    while any(_within(aid.approved, day) for aid in plan.aids if (aid.person.district, aid.year) == place):
+        day += timedelta(days=1)
     aid = plan.add(equipment(rng, person, 2026, date(2026, 8, 24)))
     aid.call(date(2026, 9, 3), "verify", aid.officer)
     aid.call(day, "approve", "provinsi.1", refused="budget_exceeded")
-    aid.call(day + timedelta(days=3), "approve", "provinsi.2")
+    aid.call(day + _UNTIL_RAISED + timedelta(days=1), "approve", "provinsi.2")
     aid.call(day + timedelta(days=7), "disburse", TREASURER)
     hand_over(rng, aid, day + timedelta(days=7))
-    plan.tight[place], plan.raised[place] = aid, day + timedelta(days=2)
+    plan.tight[place], plan.raised[place] = aid, day + _UNTIL_RAISED
 
 
 def refused_by_criteria(aid: Aid) -> None:
@@ -120,6 +135,10 @@ def take(queue: list[T], count: int, scale: float, fits: Callable[[T], bool] = l
     chosen = [each for each in queue if fits(each)][: max(1, round(count * scale))]
     queue[:] = [each for each in queue if each not in chosen]
     return chosen
+
+
+def _within(approved: date | None, day: date) -> bool:
+    return approved is not None and day <= approved <= day + _UNTIL_RAISED
 
 
 def _without_reports(rng: Random, plan: Plan, person: Person, index: int) -> None:

@@ -113,4 +113,6 @@ def _broken(draft: Draft, envelope: Envelope, service: str) -> Outgoing:
     """The record of a system that fell over while writing: half of the envelope, a line that breaks off."""
     headers = to_headers(envelope)
     half = tuple(header for header in headers if header[0] in ("ce_id", "ce_source", "ce_type", "ce_specversion"))
-    return Outgoing(intake_topic(service, draft.district), draft.subject.encode(), _NO_JSON + draft.subject.encode(), half)
+    return Outgoing(
+        intake_topic(service, draft.district), draft.subject.encode(), _NO_JSON + draft.subject.encode(), half
+    )

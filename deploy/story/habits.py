@@ -10,15 +10,17 @@ from deploy.story.cases import take
 from deploy.story.desk import Desk, Draft
 from deploy.story.model import REFUSED, Habit
 from deploy.story.months import END, LAST, at_work, day_in, last_day, month_of, plus
-from deploy.story.people import Cast, Person, Registrar, record
+from deploy.story.person import Person, record
 from deploy.story.places import BOJONEGORO, WEIGHTS
+from deploy.story.province import Cast
 from deploy.story.record import HOUR
+from deploy.story.registrar import Registrar
 from shared.events.district import BeneficiaryRecorded, IncomeReported, Ppks, Status
 
 _OFFLINE_MONTHS = ("2025-09", "2025-10")
 _BACK_ON_LINE = day_in("2025-11", 12)
 _LAST_TO_BE_LATE = "2026-08"
-"""A later month, 44 days late, would be written after the end of the story."""
+"""A later month, six weeks late, would come in after the end of the story."""
 
 
 class Habits:
@@ -100,11 +102,11 @@ class Habits:
             self._desk.publish(*draft.place, mended, at_work(self._rng, day), habit=Habit.correction)
 
     def _superseded(self) -> None:
-        """The second revision is there when the first, written the day before, comes in a month later."""
-        for draft in self._take(4, lambda draft: _month(draft) < LAST):
+        """The second revision is there when the first, written the day before, comes in six weeks later."""
+        for draft in self._take(4, lambda draft: _month(draft) <= _LAST_TO_BE_LATE):
             older = self._slip(_report(draft))
             draft.data = replace(_report(draft), revision=2)
-            arrives = draft.time + timedelta(days=21)
+            arrives = draft.time + timedelta(days=45)
             before = draft.time - timedelta(days=1)
             self._desk.publish(*draft.place, older, before, arrives=arrives, habit=Habit.superseded)
 
@@ -223,5 +225,3 @@ def _person(draft: Draft) -> BeneficiaryRecorded:
 
 def _month(draft: Draft) -> str:
     return _report(draft).month
-
-

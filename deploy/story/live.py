@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from deploy.story import aid
 from deploy.story.model import REFUSED, Habit, OfficerStep, Publication, Story
 from deploy.story.months import LAST, at_work, between, day_in, month_end, plus
-from deploy.story.people import Registrar, record
+from deploy.story.person import record
 from deploy.story.places import WEIGHTS, source_of
+from deploy.story.registrar import Registrar
 from deploy.story.trades import TRADES
 from shared.events.catalogue import CATALOGUE, NAMES
 from shared.events.district import AssetUse, BeneficiaryRecorded, IncomeReported, Ppks, Status
@@ -42,7 +43,7 @@ class _Days:
     """The province as the story left it, and what it says in the months to come."""
 
     def __init__(self, story: Story, seed: int) -> None:
-        self._rng = Random(f"berdaya/live/{story.seed}/{seed}")  # noqa: S311 - repeatable chance, not secrecy
+        self._rng = Random(f"berdaya/live/{story.seed}/{seed}")
         people, months = _newest(story)
         self._base = {
             place: report
@@ -140,5 +141,3 @@ def _bind(event_id: str, time: datetime, place: Place, data: msgspec.Struct, hab
 
 def _thousands(amount: float) -> int:
     return 1_000 * round(amount / 1_000)
-
-

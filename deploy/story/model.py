@@ -42,7 +42,7 @@ class Habit(StrEnum):
     no_consent = "no_consent"
     invalid_nik = "invalid_nik"
     district_mismatch = "district_mismatch"
-    """`source` names another district than the one that publishes. The HTTP door refuses it; on the log it is rejected."""
+    """`source` names another district than the publisher. The HTTP door refuses it; on the log it is rejected."""
     invalid_data = "invalid_data"
     """A negative rupiah."""
     poison = "poison"

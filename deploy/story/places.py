@@ -1,4 +1,4 @@
-"""The 29 kabupaten/kota with eks klien, their systems, and the provincial UPTs. The places in UPT names are invented."""
+"""The 29 kabupaten/kota with eks klien, their systems, and the UPTs, whose places are invented."""
 
 from shared.events.district import Disability, Ppks
 from shared.events.districts import DISTRICTS

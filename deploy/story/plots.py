@@ -8,7 +8,8 @@ from deploy.story.aid import Aid, cancel, equipment, first_aid, number, support,
 from deploy.story.cases import Place, Plan, take
 from deploy.story.model import Habit, OfficerStep
 from deploy.story.months import day_in, plus
-from deploy.story.people import Cast, Person
+from deploy.story.person import Person
+from deploy.story.province import Cast
 from shared.events.district import GrantKind, Status
 from shared.events.districts import DISTRICTS
 

@@ -10,7 +10,8 @@ from deploy.story.desk import Desk, Draft
 from deploy.story.model import Habit
 from deploy.story.months import END, at_work, day_in, month_end, month_of, plus
 from deploy.story.names import Names, misspelt
-from deploy.story.people import Cast, Person, record
+from deploy.story.person import Person, record
+from deploy.story.province import Cast
 from shared.events.district import GrantKind, GrantRequested, IncomeReported, Item, Sex
 
 HOUR = timedelta(hours=1)
@@ -109,4 +110,3 @@ def _months(rng: Random, person: Person, aids: list[Aid], *, hers: bool) -> list
     first = month_of(person.recorded) if person.reported_before_aid else plus(aided[0], 1)
     months = business.months_reported(rng, person, first)
     return business.reports(rng, person, months, aided=min(aided, default=None), tooled=min(tooled, default=None))
-

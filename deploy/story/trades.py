@@ -130,7 +130,7 @@ _ALL = (
 )  # fmt: skip
 TRADES = {trade.slug: trade for trade in _ALL}
 
-_KIOSK = ("bangunan kios produksi", 1, 47_500_000)
+_KIOSK = ("bangunan kios produksi", 1, 52_500_000)
 
 
 def kit(rng: Random, trade: Trade) -> tuple[Item, ...]:

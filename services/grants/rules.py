@@ -114,7 +114,7 @@ def assess(request: Request, person: Person | None, *, other_equipment_or_cash: 
         failed.add("desil_above_5")
     if material and other_equipment_or_cash:
         failed.add("already_aided")
-    if request.kind is GrantKind.equipment and request.items_count == 0:
+    if request.kind == GrantKind.equipment and request.items_count == 0:
         failed.add("no_items")
     return tuple(code for code in CRITERIA if code in failed)
 
@@ -124,10 +124,10 @@ def _out_of_the_unit(person: Person, requested_on: date) -> bool:
 
     Where that month is shorter, up to its end. A leaving date that has passed says that the record is old.
     """
-    if person.status is Status.ex_client:
+    if person.status == Status.ex_client:
         return True
     leaves = person.leaves_unit_on
-    if person.status is not Status.client or leaves is None or leaves < requested_on:
+    if person.status != Status.client or leaves is None or leaves < requested_on:
         return False
     months = (leaves.year - requested_on.year) * 12 + leaves.month - requested_on.month
     return (months, leaves.day) <= (LEAVING_WITHIN_MONTHS, requested_on.day)
@@ -135,7 +135,7 @@ def _out_of_the_unit(person: Person, requested_on: date) -> bool:
 
 def amount_matches(kind: GrantKind, items: Sequence[Item], amount: int) -> str | None:
     """Why a request is rejected on arrival: `no_items` or `amount_mismatch` (equipment only), or None."""
-    if kind is not GrantKind.equipment:
+    if kind != GrantKind.equipment:
         return None
     if not items:
         return "no_items"
@@ -177,7 +177,7 @@ def step(status: GrantStatus, action: str) -> GrantStatus:
     """
     starts, end = TRANSITIONS[action]
     if status not in starts:
-        raise Refused("illegal_transition", present=status.value, action=action)
+        raise Refused("illegal_transition", present=str(status), action=action)
     return end
 
 
@@ -186,7 +186,7 @@ def authorize(action: str, *, role: str, status: GrantStatus) -> None:
 
     A district officer may reject what is still requested; what was verified is the province's to reject.
     """
-    beyond = action == "reject" and role == "district_officer" and status is GrantStatus.verified
+    beyond = action == "reject" and role == "district_officer" and status == GrantStatus.verified
     if beyond or role not in ROLES[action]:
         raise Refused("forbidden", action=action, role=role)
 

@@ -49,7 +49,7 @@ def check_nik(nik: str | None, *, sex: Sex, birth_date: date, district: str) -> 
     if nik[12:] == "0000":
         raise InvalidNik("serial")
     warnings = []
-    if female != (sex is Sex.female):
+    if female != (sex == Sex.female):
         warnings.append("nik_sex_mismatch")
     if (day, month, year) != (birth_date.day, birth_date.month, birth_date.year % 100):
         warnings.append("nik_birth_date_mismatch")

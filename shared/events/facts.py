@@ -13,6 +13,9 @@ District = Annotated[str, Meta(pattern=r"^[0-9]{4}(?![\s\S])")]
 Version = Annotated[int, Meta(ge=1)]
 
 
+GrowthClass = Literal["growing", "ordinary", "stagnant", "declining", "insufficient"]
+
+
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """`version` rises by one per aggregate: the reader keeps the greatest and drops the rest."""
 
@@ -113,7 +116,7 @@ class GrowthChanged(Fact, frozen=True, kw_only=True):
 
     beneficiary_id: UUID
     district: District
-    from_: str | None = msgspec.field(name="from")
-    to: str
+    from_: GrowthClass | None = msgspec.field(name="from")
+    to: GrowthClass
     rule_version: int
     evidence: dict[str, Any]

@@ -33,7 +33,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(max_length=64)]
     message: Sentence
     warnings: tuple[str, ...]
-    at: datetime
+    at: Annotated[datetime, Meta(tz=True)]
 
 
 class Answer(msgspec.Struct, frozen=True):

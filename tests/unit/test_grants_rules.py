@@ -163,6 +163,11 @@ def test_every_criterion_is_explained_in_both_languages() -> None:
     assert CRITERIA_VERSION == 1
 
 
+def test_words_read_from_a_row_are_judged_like_the_types() -> None:
+    assert failed(changed(kind="equipment", items_count=0), someone(status="ex_client")) == ("no_items",)
+    assert failed(person=someone(status="client", leaves_unit_on=date(2026, 12, 1))) == ()
+
+
 # What arrives.
 
 

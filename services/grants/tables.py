@@ -1,0 +1,298 @@
+"""People without names, grants with their trail, budgets. What must never be true, the schema refuses."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from services.grants.rules import GrantStatus
+from shared.database import UtcTime
+from shared.events.district import Asset, GrantHandedOver, GrantKind, GrantRequested, Item
+from shared.events.envelope import Envelope
+from shared.tables import serial
+
+COMMITTED = (GrantStatus.approved, GrantStatus.disbursed, GrantStatus.handed_over)
+"""These bind their amount in the budget."""
+PAID = (GrantStatus.disbursed, GrantStatus.handed_over)
+OPEN = (GrantStatus.requested, GrantStatus.verified)
+"""These are still to be decided: their assessment follows the facts."""
+CLOSED = (GrantStatus.rejected, GrantStatus.cancelled)
+
+_items = msgspec.json.Decoder(tuple[Item, ...])
+_assets = msgspec.json.Decoder(tuple[Asset, ...])
+
+
+class Grants(SQLModel, registry=registry()):
+    """A base of its own: SQLModel's default metadata is global and would mix the services' tables."""
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))
+
+
+def _one_of(column: str, values: type[GrantStatus] | type[GrantKind]) -> CheckConstraint:
+    listed = ", ".join(f"'{value.value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"grants_{column}")
+
+
+class Beneficiary(Grants, table=True):
+    """A person as far as the criteria ask, by the newest fact of the registry. No name, no NIK, no birth date."""
+
+    __tablename__ = "beneficiaries"
+    id: UUID = Field(primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+    district: str
+    status: str
+    birth_year: int
+    leaves_unit_on: date | None = None
+
+
+class Suspicion(Grants, table=True):
+    """Two records that may be one person, by the newest fact about the pair."""
+
+    __tablename__ = "suspicions"
+    __table_args__ = (
+        _partial("suspicions_first", "first_id", where="undecided"),
+        _partial("suspicions_second", "second_id", where="undecided"),
+    )
+    id: UUID = Field(primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+    first_id: UUID
+    second_id: UUID
+    undecided: bool
+
+
+class Budget(Grants, table=True):
+    """The rupiah of one district and fiscal year, and what of it is bound and paid: `reconcile` proves it from the grants."""
+
+    __tablename__ = "budgets"
+    __table_args__ = (
+        CheckConstraint("committed >= 0 AND committed <= amount", name="budgets_never_exceeded"),
+        CheckConstraint("disbursed >= 0 AND disbursed <= committed", name="budgets_paid_only_what_is_committed"),
+    )
+    fiscal_year: int = Field(primary_key=True)
+    district: str = Field(primary_key=True)
+    amount: int = Field(default=0, sa_type=BigInteger)
+    committed: int = Field(default=0, sa_type=BigInteger)
+    disbursed: int = Field(default=0, sa_type=BigInteger)
+    version: int = Field(default=0, sa_type=BigInteger)
+
+
+class Grant(Grants, table=True):
+    """One grant: the request in force, where it stands, and which criteria it fails."""
+
+    __tablename__ = "grants"
+    __table_args__ = (
+        UniqueConstraint("district", "grant_ref", name="grants_ref"),
+        CheckConstraint("amount > 0", name="grants_amount"),
+        _one_of("status", GrantStatus),
+        _one_of("kind", GrantKind),
+        Index("grants_by_district", "district", "id"),
+        Index("grants_by_budget", "fiscal_year", "district"),
+    )
+    id: UUID = Field(primary_key=True)
+    district: str
+    grant_ref: str
+    beneficiary_id: UUID = Field(foreign_key="beneficiaries.id", index=True)
+    district_ref: str
+    kind: str
+    items: str = Field(sa_type=Text)
+    """A JSON list of the contract's items."""
+    amount: int = Field(sa_type=BigInteger)
+    fiscal_year: int
+    purpose: str
+    desil: int | None = None
+    requested_at: datetime = Field(sa_type=UtcTime)
+    """With `event_id` and `source`: the rank of the request in force. The latest such event wins, or its like."""
+    event_id: str
+    source: str
+    status: str = GrantStatus.requested.value
+    failed: str = ""
+    """Codes of the failed criteria, joined by blanks."""
+    criteria_version: int = 0
+    version: int = Field(default=0, sa_type=BigInteger)
+    """Of the newest fact about this grant."""
+
+    @property
+    def rank(self) -> tuple[datetime, str, str]:
+        return self.requested_at, self.event_id, self.source
+
+    @property
+    def item_list(self) -> tuple[Item, ...]:
+        return _items.decode(self.items)
+
+    def asks_like(self, data: GrantRequested) -> bool:
+        """Is it the content in force?"""
+        return data == GrantRequested(
+            grant_ref=self.grant_ref,
+            district_ref=self.district_ref,
+            kind=GrantKind(self.kind),
+            items=self.item_list,
+            amount=self.amount,
+            fiscal_year=self.fiscal_year,
+            purpose=self.purpose,
+            desil=self.desil,
+        )
+
+
+class Step(Grants, table=True):
+    """What an officer did to a grant. Maker is never checker: the index says so too."""
+
+    __tablename__ = "steps"
+    __table_args__ = (
+        _partial("steps_four_eyes", "grant_id", "sub", where="step IN ('verify', 'approve', 'disburse')", unique=True),
+        _partial("steps_once", "grant_id", "step", where="step <> 'approve'", unique=True),
+        CheckConstraint("step IN ('verify', 'approve', 'reject', 'disburse', 'cancel')", name="steps_step"),
+    )
+    id: int | None = serial()
+    grant_id: UUID = Field(foreign_key="grants.id", index=True)
+    step: str
+    sub: str
+    at: datetime = Field(sa_type=UtcTime)
+    day: date
+    """The day the step counts for: of a disbursement the one the treasurer names."""
+    note: str
+    """The officer's note or reason; of a disbursement its reference."""
+
+
+class Handover(Grants, table=True):
+    """The evidence that aid reached the person. The witness is named in the BAST that the hash binds, and not here."""
+
+    __tablename__ = "handovers"
+    grant_id: UUID = Field(primary_key=True, foreign_key="grants.id")
+    day: date
+    received_by: str
+    evidence_sha256: str
+    assets: str = Field(sa_type=Text)
+    """A JSON list of the contract's assets."""
+    at: datetime = Field(sa_type=UtcTime)
+    """With `event_id` and `source`: the rank of the handover in force. The earliest such event stands, or its like."""
+    event_id: str
+    source: str
+
+    @property
+    def rank(self) -> tuple[datetime, str, str]:
+        return self.at, self.event_id, self.source
+
+    def says_like(self, data: GrantHandedOver) -> bool:
+        """Is it the handover in force? Its witness is not compared: the evidence names them."""
+        kept = (self.day, self.received_by, self.evidence_sha256, _assets.decode(self.assets))
+        return kept == (data.on, data.received_by, data.evidence_sha256, data.assets)
+
+
+def rank(self) -> tuple[datetime, str, str]:
+        return self.requested_at, self.event_id, self.source
+
+    @property
+    def item_list(self) -> tuple[Item, ...]:
+        return _items.decode(self.items)
+
+    def asks_like(self, data: GrantRequested) -> bool:
+        """Is it the content in force?"""
+        return data == GrantRequested(
+            grant_ref=self.grant_ref,
+            district_ref=self.district_ref,
+            kind=GrantKind(self.kind),
+            items=self.item_list,
+            amount=self.amount,
+            fiscal_year=self.fiscal_year,
+            purpose=self.purpose,
+            desil=self.desil,
+        )
+
+
+class Step(Grants, table=True):
+    """What an officer did to a grant. Maker is never checker: the index says so too."""
+
+    __tablename__ = "steps"
+    __table_args__ = (
+        _partial("steps_four_eyes", "grant_id", "sub", where="step IN ('verify', 'approve', 'disburse')", unique=True),
+        _partial("steps_once", "grant_id", "step", where="step <> 'approve'", unique=True),
+        CheckConstraint("step IN ('verify', 'approve', 'reject', 'disburse', 'cancel')", name="steps_step"),
+    )
+    id: int | None = serial()
+    grant_id: UUID = Field(foreign_key="grants.id", index=True)
+    step: str
+    sub: str
+    at: datetime = Field(sa_type=UtcTime)
+    day: date
+    """The day the step counts for: of a disbursement the one the treasurer names."""
+    note: str
+    """The officer's note or reason; of a disbursement its reference."""
+
+
+class Handover(Grants, table=True):
+    """The evidence that aid reached the person. The witness is named in the BAST that the hash binds, and not here."""
+
+    __tablename__ = "handovers"
+    grant_id: UUID = Field(primary_key=True, foreign_key="grants.id")
+    day: date
+    received_by: str
+    evidence_sha256: str
+    assets: str = Field(sa_type=Text)
+    """A JSON list of the contract's assets."""
+    at: datetime = Field(sa_type=UtcTime)
+    """With `event_id` and `source`: the rank of the handover in force. The earliest such event stands, or its like."""
+    event_id: str
+    source: str
+
+    @property
+    def rank(self) -> tuple[datetime, str, str]:
+        return self.at, self.event_id, self.source
+
+    def says_like(self, data: GrantHandedOver) -> bool:
+        """Is it the handover in force? Its witness is not compared: the evidence names them."""
+        kept = (self.day, self.received_by, self.evidence_sha256, _assets.decode(self.assets))
+        return kept == (data.on, data.received_by, data.evidence_sha256, data.assets)
+
+    def say(self, data: GrantHandedOver, envelope: Envelope) -> None:
+        """Put this handover in force."""
+        self.day = data.on
+        self.received_by = data.received_by
+        self.evidence_sha256 = data.evidence_sha256
+        self.assets = msgspec.json.encode(data.assets).decode()
+        self.at, self.event_id, self.source = rank(envelope)
+
+
+def rank(envelope: Envelope) -> tuple[datetime, str, str]:
+    """By which of two events comes first: their own time, then id, whatever the order of arrival."""
+    return envelope.time, envelope.id, envelope.source
+
+
+def asked(data: GrantRequested, envelope: Envelope, beneficiary: UUID) -> dict[str, Any]:
+    """The columns of a grant that its request fills."""
+    requested_at, event_id, source = rank(envelope)
+    return {
+        "beneficiary_id": beneficiary,
+        "district_ref": data.district_ref,
+        "kind": data.kind.value,
+        "items": msgspec.json.encode(data.items).decode(),
+        "amount": data.amount,
+        "fiscal_year": data.fiscal_year,
+        "purpose": data.purpose,
+        "desil": data.desil,
+        "requested_at": requested_at,
+        "event_id": event_id,
+        "source": source,
+    }
+
+
+def said(data: GrantHandedOver, envelope: Envelope) -> dict[str, Any]:
+    """The columns of a handover that its event fills."""
+    at, event_id, source = rank(envelope)
+    return {
+        "day": data.on,
+        "received_by": data.received_by,
+        "evidence_sha256": data.evidence_sha256,
+        "assets": msgspec.json.encode(data.assets).decode(),
+        "at": at,
+        "event_id": event_id,
+        "source": source,
+    }
+
+
+METADATA = Grants.metadata

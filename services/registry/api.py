@@ -1,0 +1,151 @@
+"""The registry over HTTP: people, whether a NIK is known, suspected duplicates and their decision."""
+
+import json
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registry import views
+from services.registry.commands import DecideDuplicate, decide_duplicate
+from services.registry.decisions import State
+from services.registry.keys import NikKeys
+from shared.events.district import Status
+from shared.events.districts import DISTRICTS
+from shared.refusals import Refused
+from shared.security import Caller, Role
+from shared.web import Call, Context, allow, call, context, problem
+
+MAX_PAGE = 500
+
+router = APIRouter(prefix="/v1", tags=["registry"])
+
+
+def nik_keys(request: Request) -> NikKeys:
+    found: NikKeys = request.app.state.nik_keys
+    return found
+
+
+Here = Annotated[Context, Depends(context)]
+Keys = Annotated[NikKeys, Depends(nik_keys)]
+Reader = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer, Role.auditor, Role.admin))]
+Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer))]
+ProvinceReader = Annotated[Caller, Depends(allow(Role.province_officer, Role.auditor, Role.admin))]
+ProvinceOfficer = Annotated[Caller, Depends(allow(Role.province_officer))]
+
+After = Annotated[UUID | None, Query(description="The `next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+
+
+class Question(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    nik: str = Field(pattern=r"^[0-9]{16}$", description="16 digits. Sent in the body, so that no log of paths has it.")
+
+
+class Decision(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    decision: Literal["same", "different"]
+    reason: str = Field(min_length=1, max_length=500, examples=["Sudah dicek ke kedua dinas: dua orang berbeda."])
+
+
+def _problems(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """How the errors of an endpoint are documented: as they are answered."""
+    documented: dict[int | str, dict[str, Any]] = {}
+    for code in ("unauthenticated", "forbidden", "invalid_request", *codes):
+        answer = problem(code)
+        examples = documented.setdefault(
+            answer.status_code,
+            {"description": "", "content": {"application/problem+json": {"examples": {}}}},
+        )
+        examples["description"] = " ".join(filter(None, (examples["description"], f"`{code}`")))
+        shown = examples["content"]["application/problem+json"]["examples"]
+        shown[code] = {"value": json.loads(bytes(answer.body))}
+    return documented
+
+
+@router.get(
+    "/beneficiaries",
+    summary="People, in pages",
+    response_model=views.BeneficiaryPage,
+    responses=_problems("not_found"),
+)
+async def beneficiaries(
+    here: Here,
+    keys: Keys,
+    who: Reader,
+    district: Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])] = None,
+    status: Status | None = None,
+    skill: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["sewing"])] = None,
+    after: After = None,
+    limit: Limit = 100,
+) -> views.BeneficiaryPage:
+    """In the order of their ids. A district officer sees the own district; another one is 404."""
+    if district is not None and (district not in DISTRICTS or not who.sees(district)):
+        raise Refused("not_found")
+    async with here.database.reading() as session:
+        return await views.read_beneficiaries(
+            session, keys, district=who.district or district, status=status, skill=skill, after=after, limit=limit
+        )
+
+
+@router.get(
+    "/beneficiaries/{beneficiary_id}",
+    summary="One person",
+    response_model=views.Beneficiary,
+    responses=_problems("not_found"),
+)
+async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader) -> views.Beneficiary:
+    """404 when unknown, and when of another district."""
+    async with here.database.reading() as session:
+        found = await views.read_beneficiary(session, keys, beneficiary_id)
+    if found is None or not who.sees(found.district):
+        raise Refused("not_found")
+    return found
+
+
+@router.post("/lookups", summary="Is this NIK on record?", response_model=views.Known, responses=_problems())
+async def lookups(question: Question, here: Here, keys: Keys, who: Officer) -> views.Known:
+    """Before a person is taken in: who has them already. It changes nothing, so it takes no Idempotency-Key."""
+    async with here.database.reading() as session:
+        return await views.look_up(session, keys, who, question.nik)
+
+
+@router.get(
+    "/duplicates",
+    summary="Suspected duplicates, in pages",
+    response_model=views.DuplicatePage,
+    responses=_problems(),
+)
+async def duplicates(
+    here: Here, keys: Keys, _: ProvinceReader, state: State = "open", after: After = None, limit: Limit = 100
+) -> views.DuplicatePage:
+    """In the order of their ids, each with both people side by side."""
+    async with here.database.reading() as session:
+        return await views.read_duplicates(session, keys, state=state, after=after, limit=limit)
+
+
+@router.post(
+    "/duplicates/{duplicate_id}/decision",
+    summary="Decide a suspected duplicate, for good",
+    response_model=views.Duplicate,
+    responses=_problems("not_found", "already_decided", "idempotency_key_missing", "idempotency_key_reused"),
+)
+async def decision(
+    duplicate_id: UUID,
+    body: Decision,
+    who: ProvinceOfficer,
+    keys: Keys,
+    calling: Annotated[Call, Depends(call)],
+) -> Response:
+    """Until then neither can be given equipment or cash. Nothing is merged: it says whether the two are one person."""
+
+    async def work(session: AsyncSession) -> object:
+        await decide_duplicate(session, DecideDuplicate(duplicate_id, body.decision, body.reason, who.sub))
+        decided = await views.read_duplicate(session, keys, duplicate_id)
+        return decided.model_dump(mode="json")
+
+    return await calling.once(who, work)

@@ -1,0 +1,22 @@
+"""The registry service, put together."""
+
+from services.registry.api import router
+from services.registry.handlers import handlers
+from services.registry.keys import NikKeys
+from shared.database import Database
+from shared.events.catalogue import intake_topic
+from shared.events.districts import DISTRICTS
+from shared.log import Log
+from shared.runtime import Node
+from shared.settings import Settings
+
+TOPICS = tuple(intake_topic("registry", code) for code in DISTRICTS)
+
+
+def build(settings: Settings, log: Log, database: Database | None = None) -> Node:
+    """One process of the registry, not yet running."""
+    keys = NikKeys.at(settings.keys)
+    node = Node(settings, log, title="Berdaya registry", handlers=handlers(keys), topics=TOPICS, database=database)
+    node.app.state.nik_keys = keys
+    node.app.include_router(router)
+    return node

@@ -1,0 +1,189 @@
+"""What a list of records changes: who is in force, what travels, whom to warn, which suspicions open. No I/O."""
+
+from collections.abc import Iterable, Mapping, Set
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from services.registry.rules import PPKS_GROUPS, InvalidNik, check_nik, duplicate_id, pair
+from shared.events import facts
+from shared.events.district import BeneficiaryRecorded
+from shared.events.envelope import microseconds
+from shared.events.receipts import Answer, accepted, rejected, superseded
+from shared.revisions import CONFLICT, Mark, judge
+
+BIRTH_YEARS = range(1900, 2101)
+"""Those that a fact may carry; a record outside is rejected here, or every reader would stumble over its fact."""
+
+State = Literal["open", "same", "different", "withdrawn"]
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """What the registry holds of one person: the record in force and the event it came by.
+
+    `record` is without its NIK. `accepted_id` is the event whose receipt says accepted: another one than `event_id`
+    once an event alike came later. `version` is that of the last fact, 0 before the first.
+    """
+
+    beneficiary_id: UUID
+    district: str
+    record: BeneficiaryRecorded
+    nik_token: str | None
+    nik_sealed: str | None
+    event_time: datetime
+    event_id: str
+    accepted_id: str
+    version: int = 0
+
+    @property
+    def mark(self) -> Mark:
+        return Mark(self.record.revision, microseconds(self.event_time), self.event_id)
+
+    def alike(self, other: "Person") -> bool:
+        return self.record == other.record and self.nik_token == other.nik_token
+
+    def fact(self) -> facts.BeneficiaryRegistered | facts.BeneficiaryUpdated:
+        """All that leaves the registry: no name, no NIK, of the birth date the year, of the category the group."""
+        kind = facts.BeneficiaryRegistered if self.version <= 1 else facts.BeneficiaryUpdated
+        record = self.record
+        return kind(
+            version=self.version,
+            beneficiary_id=self.beneficiary_id,
+            district=self.district,
+            district_ref=record.district_ref,
+            status=record.status,
+            ppks_group=PPKS_GROUPS[record.ppks],
+            sex=record.sex,
+            birth_year=record.birth_date.year,
+            disabilities=record.disabilities,
+            skills=record.skills,
+            unit=record.unit,
+            leaves_unit_on=record.leaves_unit_on,
+        )
+
+
+def examine(record: BeneficiaryRecorded, district: str) -> Answer:
+    """Rejected, or accepted with the warnings about its NIK: what can be said of a record without knowing any other."""
+    if not record.consent.given:
+        return rejected("no_consent")
+    try:
+        warnings = check_nik(record.nik, sex=record.sex, birth_date=record.birth_date, district=district)
+    except InvalidNik as error:
+        return rejected("invalid_nik", error.detail)
+    if record.birth_date.year not in BIRTH_YEARS:
+        return rejected("invalid_data", f"year before {BIRTH_YEARS[0]} or after {BIRTH_YEARS[-1]} - at `$.birth_date`")
+    return accepted(*warnings)
+
+
+class Batch:
+    """Records taken one after another. `people` is who is known after them, `answers` has one per record.
+
+    `amended` are receipts of earlier batches, by (district, event id): True where the event lost against other content
+    of its revision, False where it won.
+    """
+
+    def __init__(self, known: Mapping[UUID, Person]) -> None:
+        self._known = known
+        self.people = dict(known)
+        self.answers: list[Answer] = []
+        self.amended: dict[tuple[str, str], bool] = {}
+        self._places: dict[tuple[UUID, str], int] = {}
+
+    def refuse(self, answer: Answer) -> None:
+        self.answers.append(answer)
+
+    def take(self, arrived: Person, warnings: tuple[str, ...]) -> None:
+        """Judge a record against the one in force, which it may replace."""
+        stored = self.people.get(arrived.beneficiary_id)
+        alike = stored is not None and arrived.alike(stored)
+        verdict = judge(stored.mark if stored else None, arrived.mark, alike=alike)
+        if verdict.conflict and stored is not None:
+            self._warn(stored, lost=verdict.replaces)
+        if verdict.replaces:
+            self.people[arrived.beneficiary_id] = _following(stored, arrived, alike=alike)
+        self._places[arrived.beneficiary_id, arrived.event_id] = len(self.answers)
+        self.answers.append(replace(verdict.answer, warnings=(*warnings, *verdict.answer.warnings)))
+
+    def changed(self) -> list[Person]:
+        """Whom to save, in the order of their ids; with the next version where something that travels has changed."""
+        moved = [person for key, person in self.people.items() if person is not self._known.get(key)]
+        return [
+            _versioned(self._known.get(person.beneficiary_id), person)
+            for person in sorted(moved, key=lambda person: person.beneficiary_id)
+        ]
+
+    def _warn(self, stored: Person, *, lost: bool) -> None:
+        """Warn of a conflict in the answers of this list where the event is of it, else in its receipt."""
+        for event_id in {stored.event_id, stored.accepted_id}:
+            place = self._places.get((stored.beneficiary_id, event_id))
+            if place is None:
+                key = stored.district, event_id
+                self.amended[key] = lost or self.amended.get(key, False)
+            else:
+                self.answers[place] = _warned(self.answers[place], lost=lost)
+
+
+def _following(stored: Person | None, arrived: Person, *, alike: bool) -> Person:
+    if stored is None:
+        return arrived
+    return replace(
+        arrived,
+        version=stored.version,
+        accepted_id=stored.accepted_id if alike else arrived.accepted_id,
+        nik_sealed=stored.nik_sealed if stored.nik_token == arrived.nik_token else arrived.nik_sealed,
+    )
+
+
+def _versioned(before: Person | None, after: Person) -> Person:
+    changed = before is None or before.fact() != after.fact()
+    return replace(after, version=after.version + 1) if changed else after
+
+
+def _warned(answer: Answer, *, lost: bool) -> Answer:
+    warnings = tuple(dict.fromkeys((*answer.warnings, CONFLICT)))
+    return superseded(CONFLICT, *warnings) if lost else replace(answer, warnings=warnings)
+
+
+class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
+    """That two records are one person. Opened and withdrawn by their NIKs, decided by a human for good."""
+
+    duplicate_id: UUID
+    people: tuple[UUID, UUID]
+    state: State
+    version: int
+
+    def moved(self, state: State) -> "Suspicion":
+        return replace(self, state=state, version=self.version + 1)
+
+    def fact(self) -> facts.DuplicateSuspected | facts.DuplicateDecided:
+        if self.state == "open":
+            return facts.DuplicateSuspected(
+                version=self.version, duplicate_id=self.duplicate_id, beneficiary_ids=self.people, because="same_nik"
+            )
+        return facts.DuplicateDecided(
+            version=self.version, duplicate_id=self.duplicate_id, beneficiary_ids=self.people, decision=self.state
+        )
+
+
+def weigh(
+    moved: Mapping[UUID, str | None], holders: Mapping[str, Set[UUID]], known: Iterable[Suspicion]
+) -> list[Suspicion]:
+    """The suspicions that change when these people have come to these tokens (None: to no NIK).
+
+    `holders` are all who hold one of the tokens now, `known` all suspicions about one of the people. So the open ones
+    are a function of who holds what at present, whatever the order of events; what a human has decided stays.
+    """
+    grounds = {pair(who, other) for who, token in moved.items() if token for other in holders[token] if other != who}
+    changed = []
+    for suspicion in known:
+        grounded = suspicion.people in grounds
+        grounds.discard(suspicion.people)
+        if grounded and suspicion.state == "withdrawn":
+            changed.append(suspicion.moved("open"))
+        elif not grounded and suspicion.state == "open":
+            changed.append(suspicion.moved("withdrawn"))
+    new = [Suspicion(duplicate_id=duplicate_id(*two), people=two, state="open", version=1) for two in grounds]
+    return sorted(changed + new, key=lambda suspicion: suspicion.duplicate_id)

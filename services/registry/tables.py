@@ -1,0 +1,190 @@
+"""Who exists, and which two may be one. Names, birth dates and sealed NIKs are in these rows and in no other place."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, Row, UniqueConstraint
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from services.registry.decisions import BIRTH_YEARS, Person, Suspicion
+from shared.database import UtcTime
+from shared.events.district import BeneficiaryRecorded, Consent, Disability, Ppks, Sex, Status
+
+
+class Registry(SQLModel, registry=registry()):
+    """A base of its own: SQLModel's default metadata is global and would mix the services' tables."""
+
+
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(item.value) for item in values)})", name=f"person_{column}")
+
+
+class PersonRow(Registry, table=True):
+    """One person, as the record in force has them."""
+
+    __tablename__ = "person"
+    __table_args__ = (
+        UniqueConstraint("district", "district_ref", name="person_ref"),
+        Index("person_page", "district", "beneficiary_id"),
+        CheckConstraint("revision >= 1", name="person_revision"),
+        CheckConstraint("version >= 1", name="person_version"),
+        CheckConstraint("(nik_token IS NULL) = (nik_sealed IS NULL)", name="person_nik"),
+        CheckConstraint(
+            f"birth_date >= '{BIRTH_YEARS[0]}-01-01' AND birth_date <= '{BIRTH_YEARS[-1]}-12-31'", name="person_birth"
+        ),
+        _one_of("sex", Sex),
+        _one_of("status", Status),
+    )
+    beneficiary_id: UUID = Field(primary_key=True)
+    district: str
+    district_ref: str
+    revision: int
+    event_time: datetime = Field(sa_type=UtcTime)
+    """With `revision` and `event_id`: the rank of the record in force."""
+    event_id: str
+    accepted_id: str
+    """The event whose receipt says accepted: another one than `event_id` once an event alike came later."""
+    version: int
+    """Of the newest fact about this person."""
+    name: str
+    sex: str
+    birth_date: date
+    nik_token: str | None = Field(default=None, index=True)
+    """Keyed: what two NIKs are compared by."""
+    nik_sealed: str | None = None
+    """Encrypted, for its last four digits."""
+    ppks: str
+    disabilities: str
+    """Slugs, joined by blanks; `skills` likewise."""
+    status: str
+    unit: str | None = None
+    skills: str
+    leaves_unit_on: date | None = None
+    consent_by: str
+    consent_form: str
+    consent_on: date
+
+
+class DuplicateRow(Registry, table=True):
+    """That two people may be one. Never deleted: a human's decision outlives its ground."""
+
+    __tablename__ = "duplicate"
+    __table_args__ = (
+        UniqueConstraint("first_id", "second_id", name="duplicate_pair"),
+        CheckConstraint("first_id < second_id", name="duplicate_sorted"),
+        CheckConstraint("version >= 1", name="duplicate_version"),
+        CheckConstraint("state IN ('open', 'same', 'different', 'withdrawn')", name="duplicate_state"),
+        CheckConstraint(
+            "(state IN ('same', 'different')) = (decided_by IS NOT NULL)"
+            " AND (decided_by IS NULL) = (decided_at IS NULL) AND (decided_by IS NULL) = (reason IS NULL)",
+            name="duplicate_decision",
+        ),
+        Index("duplicate_page", "state", "duplicate_id"),
+    )
+    duplicate_id: UUID = Field(primary_key=True)
+    first_id: UUID = Field(foreign_key="person.beneficiary_id")
+    second_id: UUID = Field(foreign_key="person.beneficiary_id", index=True)
+    state: str
+    version: int
+    """Of the newest fact about this pair."""
+    decided_by: str | None = None
+    decided_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    reason: str | None = None
+
+
+METADATA = Registry.metadata
+PERSON = METADATA.tables["person"]
+DUPLICATE = METADATA.tables["duplicate"]
+
+PERSON_COLUMNS = {
+    "beneficiary_id": "uuid",
+    "district": "text",
+    "district_ref": "text",
+    "revision": "int",
+    "event_time": "timestamptz",
+    "event_id": "text",
+    "accepted_id": "text",
+    "version": "int",
+    "name": "text",
+    "sex": "text",
+    "birth_date": "date",
+    "nik_token": "text",
+    "nik_sealed": "text",
+    "ppks": "text",
+    "disabilities": "text",
+    "status": "text",
+    "unit": "text",
+    "skills": "text",
+    "leaves_unit_on": "date",
+    "consent_by": "text",
+    "consent_form": "text",
+    "consent_on": "date",
+}
+"""Their PostgreSQL types, in the order of `person_values`."""
+
+
+def person_values(person: Person) -> tuple[Any, ...]:
+    record = person.record
+    return (
+        person.beneficiary_id,
+        person.district,
+        record.district_ref,
+        record.revision,
+        person.event_time,
+        person.event_id,
+        person.accepted_id,
+        person.version,
+        record.name,
+        record.sex.value,
+        record.birth_date,
+        person.nik_token,
+        person.nik_sealed,
+        record.ppks.value,
+        " ".join(record.disabilities),
+        record.status.value,
+        record.unit,
+        " ".join(record.skills),
+        record.leaves_unit_on,
+        record.consent.by,
+        record.consent.form,
+        record.consent.on,
+    )
+
+
+def person_of(row: Row[Any]) -> Person:
+    """The person of a row of `PERSON`; inverse of `person_values`."""
+    record = BeneficiaryRecorded(
+        district_ref=row.district_ref,
+        revision=row.revision,
+        name=row.name,
+        sex=Sex(row.sex),
+        birth_date=row.birth_date,
+        nik=None,
+        ppks=Ppks(row.ppks),
+        disabilities=tuple(map(Disability, row.disabilities.split())),
+        status=Status(row.status),
+        unit=row.unit,
+        skills=tuple(row.skills.split()),
+        consent=Consent(given=True, by=row.consent_by, form=row.consent_form, on=row.consent_on),
+        leaves_unit_on=row.leaves_unit_on,
+    )
+    return Person(
+        beneficiary_id=row.beneficiary_id,
+        district=row.district,
+        record=record,
+        nik_token=row.nik_token,
+        nik_sealed=row.nik_sealed,
+        event_time=row.event_time,
+        event_id=row.event_id,
+        accepted_id=row.accepted_id,
+        version=row.version,
+    )
+
+
+def suspicion_of(row: Row[Any]) -> Suspicion:
+    return Suspicion(
+        duplicate_id=row.duplicate_id, people=(row.first_id, row.second_id), state=row.state, version=row.version
+    )
