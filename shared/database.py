@@ -63,12 +63,20 @@ class Database:
         async with AsyncSession(self.engine, expire_on_commit=False) as session:
             await session.connection(execution_options={"berdaya_write": True})
             yield session
-            await session.commit()
+            try:
+                await session.commit()
+            except BaseException:
+                # After a failed COMMIT SQLAlchemy takes the transaction for ended and would pool the connection as it
+                # is: still open, it would carry this work into the commit of whoever comes next.
+                await session.invalidate()
+                raise
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A session that only reads: whatever was done in it is undone."""
+    async def reading(self, *, still: bool = False) -> AsyncIterator[AsyncSession]:
+        """A session that only reads: whatever was done in it is undone. `still`: all its reads see one moment."""
         async with AsyncSession(self.engine, expire_on_commit=False) as session:
+            if still and not self.is_sqlite:  # on SQLite a transaction sees one moment anyway
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     async def close(self) -> None:

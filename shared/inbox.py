@@ -93,6 +93,7 @@ class Inbox:
             return None
         arrival = self._read(record)
         assert arrival is not None, "a quarantined record is never one to ignore"
+        await lock_districts(session, {code} if (code := _district(arrival)) else ())
         answers = await self._answer(session, [arrival])
         answer = answers[0][1]
         if answer.verdict is Verdict.quarantined:
@@ -206,7 +207,8 @@ async def warn_conflict(session: AsyncSession, district: str, event_ids: Sequenc
     verdict = ", verdict = 'superseded', reason = 'revision_conflict'" if superseded else ""
     await set_wise(
         session,
-        f"""UPDATE inbox SET warnings = 'revision_conflict'{verdict}
+        f"""UPDATE inbox SET
+            warnings = trim(replace(' ' || warnings || ' ', ' revision_conflict ', ' ') || 'revision_conflict'){verdict}
             WHERE district = :district AND verdict IN ('accepted', 'superseded', 'duplicate')
               AND event_id IN (SELECT r.id FROM {{rows}})""",
         {"id": "text"},

@@ -74,6 +74,24 @@ class KafkaLog:
         finally:
             await _stop(consumer)
 
+    async def ends(self, topics: Sequence[str]) -> Mapping[Partition, int]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._servers)
+        try:
+            async with asyncio.timeout(_SEND_SECONDS):
+                await consumer.start()
+                consumer.subscribe(list(topics))
+                known = [
+                    TopicPartition(topic, number)
+                    for topic in topics
+                    for number in consumer.partitions_for_topic(topic) or ()
+                ]
+                found = await consumer.end_offsets(known)
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise LogUnavailable(f"Kafka at {self._servers}: {error!r}") from error
+        finally:
+            await _stop(consumer)
+        return {Partition(partition.topic, partition.partition): end for partition, end in found.items()}
+
     async def ready(self) -> bool:
         try:
             async with asyncio.timeout(3):
@@ -173,7 +191,9 @@ class KafkaSubscription:
         except (KafkaError, OSError) as error:
             raise LogUnavailable(repr(error)) from error
         return [
-            Record(partition.topic, partition.partition, record.offset, record.key, record.value, _headers(record.headers))
+            Record(
+                partition.topic, partition.partition, record.offset, record.key, record.value, _headers(record.headers)
+            )
             for partition, records in found.items()
             for record in records
         ]

@@ -21,7 +21,7 @@ class LogUnavailable(Exception):
 
 
 class TooLarge(Exception):
-    """The records of one append do not fit the log's limit."""
+    """One record is larger than the log takes: 5 MiB."""
 
 
 class Subscription(Protocol):
@@ -67,6 +67,10 @@ class Log(Protocol):
     def subscribe(
         self, group: str, topics: Sequence[str], positions: Positions
     ) -> AbstractAsyncContextManager[Subscription]: ...
+
+    async def ends(self, topics: Sequence[str]) -> Mapping[Partition, int]:
+        """The offset that the next record of each partition will have. Raises LogUnavailable."""
+        ...
 
     async def ready(self) -> bool:
         """Does the log answer now?"""

@@ -22,16 +22,31 @@ RECEIPT = NAMES[Receipt]
 KEPT = timedelta(days=7)
 """How long a published row is kept, for looking at; the log has it for ever."""
 
-_ROWS_PER_ROUND = 2000
+_RECORDS_PER_ROUND = 2000
 _RELAY_LOCK = 0x6265726461796101
 _receipts = msgspec.json.Decoder(list[Receipt])
 _envelope = msgspec.json.Decoder(Envelope)
 
 _INSERT = """
-INSERT INTO outbox (aggregatetype, aggregateid, type, payload, envelope, created_at)
-SELECT r.topic, r.key, r.type, r.payload, r.envelope, r.at FROM {rows}
+INSERT INTO outbox (aggregatetype, aggregateid, type, payload, records, envelope, created_at)
+SELECT r.topic, r.key, r.type, r.payload, r.records, r.envelope, r.at FROM {rows}
 """
-_COLUMNS = {"topic": "text", "key": "text", "type": "text", "payload": "text", "envelope": "text", "at": "timestamptz"}
+_NEXT = """
+SELECT id, aggregatetype, aggregateid, type, payload, envelope FROM (
+    SELECT o.*, sum(records) OVER (ORDER BY id) - records AS before FROM (
+        SELECT * FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT :most
+    ) o
+) counted WHERE before < :most ORDER BY id
+"""
+_COLUMNS = {
+    "topic": "text",
+    "key": "text",
+    "type": "text",
+    "payload": "text",
+    "records": "int",
+    "envelope": "text",
+    "at": "timestamptz",
+}
 
 
 async def emit(session: AsyncSession, service: str, facts: Iterable[tuple[str, Fact, datetime]]) -> None:
@@ -57,6 +72,7 @@ async def emit(session: AsyncSession, service: str, facts: Iterable[tuple[str, F
                 key,
                 name,
                 msgspec.json.encode(fact).decode(),
+                1,
                 msgspec.json.encode(envelope).decode(),
                 moment,
             )
@@ -69,7 +85,7 @@ async def emit_receipts(session: AsyncSession, by_district: dict[str, list[Recei
     """One row per district: unfolded into one record per receipt by the relay."""
     moment = now()
     rows = [
-        (receipts_topic(code), code, RECEIPT, msgspec.json.encode(receipts).decode(), "", moment)
+        (receipts_topic(code), code, RECEIPT, msgspec.json.encode(receipts).decode(), len(receipts), "", moment)
         for code, receipts in sorted(by_district.items())
     ]
     if rows:
@@ -96,14 +112,7 @@ class Relay:
         async with self._database.transaction() as session:
             if not await self._alone(session):
                 return 0
-            rows = (
-                await run(
-                    session,
-                    "SELECT id, aggregatetype, aggregateid, type, payload, envelope FROM outbox "
-                    "WHERE published_at IS NULL ORDER BY id LIMIT :most",
-                    most=_ROWS_PER_ROUND,
-                )
-            ).all()
+            rows = (await run(session, _NEXT, most=_RECORDS_PER_ROUND)).all()
             if not rows:
                 return 0
             records = [record for row in rows for record in self._unfold(*row)]

@@ -137,10 +137,12 @@ class Node:
             if not task.done():
                 await asyncio.wait({task}, timeout=_STOP_SECONDS)
         finally:
+            # Waited for even when this is cancelled itself: a session left open would keep its connection's thread.
             stop.cancel()
             task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+            await asyncio.wait({task, stop})
+        if not task.cancelled():
+            task.result()
 
     async def _measure(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
@@ -202,11 +204,17 @@ class Node:
 
 def serve(node: Node) -> None:
     """Run one service until SIGTERM or SIGINT. Exits non-zero when a task failed, so that a supervisor restarts it."""
-    asyncio.run(serve_all(node.app, [node], host=node.settings.host, port=node.settings.port))
+
+    async def main() -> None:
+        async with node.running():
+            await serve_all(node.app, [node], host=node.settings.host, port=node.settings.port)
+        await node.log.close()
+
+    asyncio.run(main())
 
 
 async def serve_all(app: object, nodes: Sequence[Node], *, host: str, port: int) -> None:
-    """Serve one application over running nodes until SIGTERM or SIGINT, then finish what is in hand, in seconds."""
+    """Serve one application over nodes already running until SIGTERM or SIGINT; then tell the nodes to stop."""
     server = _Server(
         uvicorn.Config(
             app,  # type: ignore[arg-type]
@@ -219,14 +227,11 @@ async def serve_all(app: object, nodes: Sequence[Node], *, host: str, port: int)
             server_header=False,
         )
     )
-    async with AsyncExitStack() as stack:
-        for node in nodes:
-            await stack.enter_async_context(node.running())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, server.stop)
-        await server.serve()
-        for node in nodes:
-            node.stopping.set()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, server.stop)
+    await server.serve()
+    for node in nodes:
+        node.stopping.set()
 
 
 class _Server(uvicorn.Server):

@@ -82,6 +82,8 @@ class Outbox(Chassis, table=True):
     """The key."""
     type: str
     payload: str = Field(sa_type=Text)
+    records: int = 1
+    """How many records the relay makes of it."""
     envelope: str = Field(sa_type=Text)
     """The CloudEvents attributes as JSON; empty for receipts."""
     created_at: datetime = Field(sa_type=UtcTime)

@@ -19,9 +19,7 @@ def from_district(
 ) -> Record:
     """An event of a district in binary mode, at a place in the log of its own."""
     name = NAMES[type(data)]
-    envelope = Envelope(
-        id=event_id, source=source or f"/district/{code}/test", type=name, time=time, subject=subject
-    )
+    envelope = Envelope(id=event_id, source=source or f"/district/{code}/test", type=name, time=time, subject=subject)
     return placed(outgoing(intake_topic(CATALOGUE[name].service, code), subject, envelope, data))
 
 

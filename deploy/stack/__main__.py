@@ -14,6 +14,7 @@ from deploy.stack.console import say
 from deploy.stack.errors import StackError
 from deploy.stack.settings import Settings
 
+_TABLE_WIDTH = 110
 _VARIABLES = "\n\n".join(
     f"BERDAYA_{name.upper()}={field.default} {field.description or ''}" for name, field in Settings.model_fields.items()
 )
@@ -68,9 +69,10 @@ def status() -> None:
 
 
 @app.command()
-def restart(name: Annotated[str, typer.Argument(help=", ".join(bringup.PROGRAMS))]) -> None:
-    """Stop and start one program, and wait until it answers."""
-    bringup.restart(Settings(), name)
+def restart(names: Annotated[list[str], typer.Argument(help=", ".join(bringup.PROGRAMS), metavar="NAME…")]) -> None:
+    """Stop and start these programs one after another, each until it answers."""
+    for name in names:
+        bringup.restart(Settings(), name)
 
 
 @app.command()
@@ -87,7 +89,7 @@ def _show(rows: list[bringup.Row]) -> None:
     for row in rows:
         address = re.sub(r"//[^@]*@", "//", row.address)  # without role and password
         table.add_row(row.name, row.state.lower(), row.silence or "yes", address, row.description)
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=max(Console().width, _TABLE_WIDTH)).print(table)
 
 
 def main() -> None:

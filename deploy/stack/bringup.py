@@ -1,4 +1,4 @@
-"""The order in which a stack comes to life, each step proven before the next; every step is safe to run again."""
+"""The order in which a stack comes to life: each step is proven before the next, and safe to run again."""
 
 import csv
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -56,6 +56,7 @@ def up(settings: Settings, components: Collection[str], *, with_services: bool) 
         _require_ports(settings, supervisor, PROGRAMS if with_services else wanted)
         # 2 install and configure what is missing, start it, wait until each truly answers
         running = {name: _prepare(name, settings) for name in wanted}
+        _tell(settings, supervisor, running.values())
         _start(supervisor, running.values(), running.values())
         # 3 topics, roles and databases
         _provision(running, settings)
@@ -65,9 +66,8 @@ def up(settings: Settings, components: Collection[str], *, with_services: bool) 
             _migrate(front)
             front.append(_door(settings))
             running |= {program.name: program for program in front}
+            _tell(settings, supervisor, front)
             _start(supervisor, running.values(), front)
-        # 5 tell where everything is
-        _tell(settings, running.values())
 
 
 def down(settings: Settings) -> bool:
@@ -84,7 +84,8 @@ def restart(settings: Settings, name: str) -> None:
     supervisor = Supervisor(settings.var)
     if not supervisor.running():
         raise StackError("the stack is not running; start it with `up`")
-    address = read_environment(settings).get(ENVIRONMENT_NAMES.get(name, ""), "")
+    if name not in PROGRAMS or not (address := read_environment(settings).get(ENVIRONMENT_NAMES[name])):
+        raise StackError(f"no program {name} in this stack; `status` lists them")
     with step(f"{name} restarted and answering"):
         supervisor.restart(name)
         wait_for_answer(
@@ -105,7 +106,7 @@ def status(settings: Settings) -> list[Row]:
     rows = []
     for it in sorted(supervisor.states(), key=lambda state: PROGRAMS.index(state.name)):
         address = addresses.get(ENVIRONMENT_NAMES[it.name])
-        silence = PROBES[it.name](address) if address else "never came up; run `up` again"
+        silence = PROBES[it.name](address) if address else "no address known; run `up` again"
         rows.append(Row(it.name, it.state, it.description, address or "", silence))
     return rows
 
@@ -188,9 +189,9 @@ def _door(settings: Settings) -> Component:
         return gateway.prepare(settings.var, port=port, upstreams=upstreams, port_variable=variable)
 
 
-def _tell(settings: Settings, running: Collection[Component]) -> None:
-    """Added to what an earlier `up` told: the rest of the stack may still run."""
-    addresses = read_environment(settings)
+def _tell(settings: Settings, supervisor: Supervisor, running: Collection[Component]) -> None:
+    """Where everything will be; added to what was told of a stack that runs already."""
+    addresses = read_environment(settings) if supervisor.running() else {}
     for program in running:
         addresses[ENVIRONMENT_NAMES[program.name]] = program.address
         if program.name == postgres.NAME:

@@ -18,13 +18,18 @@ _POLICY = Path("/usr/sbin/policy-rc.d")  # asked by Debian's maintainer scripts 
 
 def program(component: str, *, name: str, package: str) -> str:
     """The path of an executable, its package installed first when it is missing."""
-    path = shutil.which(name)
+    path = _which(name)
     if path is None:
         install(component, package)
-        path = shutil.which(name)
+        path = _which(name)
     if path is None:
         raise Unavailable(component, f"package {package} is installed but has no {name}")
     return path
+
+
+def _which(name: str) -> str | None:
+    """An ordinary user's PATH has no sbin on Debian, and nginx lives there."""
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin")))
 
 
 def install(component: str, package: str) -> None:

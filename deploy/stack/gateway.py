@@ -10,11 +10,15 @@ from deploy.stack.files import DEPLOY, render
 from deploy.stack.process import Component
 
 NAME = "gateway"
+# Workers outlive a killed master and would keep its port, its configuration and its connections. They are
+# known by the master's process group and by name: the number in an old pid file may be anybody's by now.
+_START = 'if test -s "$0"; then "$1" -KILL -x -g "$(cat "$0")" nginx; fi; shift; exec "$@"'
 
 
 def prepare(state_dir: Path, *, port: int, upstreams: Mapping[str, int], port_variable: str | None = None) -> Component:
     """`upstreams` is the port of each service by its name."""
     nginx = debian.program(NAME, name="nginx", package="nginx-light")
+    pkill = debian.program(NAME, name="pkill", package="procps")
     home = state_dir / NAME
     home.mkdir(parents=True, exist_ok=True)
     configuration = home / "nginx.conf"
@@ -25,10 +29,12 @@ def prepare(state_dir: Path, *, port: int, upstreams: Mapping[str, int], port_va
         **{name.upper(): f"{ports.LOOPBACK}:{upstream}" for name, upstream in upstreams.items()},
     }
     configuration.write_text(render(DEPLOY / NAME / "nginx.conf", values))
+    clean = ("/bin/sh", "-c", _START, str(home / "nginx.pid"), pkill)
+    serve = (nginx, "-p", str(home), "-c", str(configuration), "-e", "stderr")
     address = f"http://{ports.LOOPBACK}:{port}"
     return Component(
         name=NAME,
-        command=(nginx, "-p", str(home), "-c", str(configuration), "-e", "stderr"),
+        command=(*clean, *serve),
         directory=home,
         configuration=(configuration,),
         log=state_dir / "log" / "gateway.log",

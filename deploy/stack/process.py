@@ -117,7 +117,7 @@ class Handle:
             raise
 
     def kill(self) -> None:
-        """SIGKILL to it and all its children, as a power cut would; nothing is said to clients."""
+        """SIGKILL to it and all its children: no shutdown, no last write, no word to clients."""
         if self._process is not None and self._process.poll() is None:
             kill_family(self._process.pid)
             self._process.wait()

@@ -7,12 +7,12 @@ import shlex
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from deploy.stack.commands import run
 from deploy.stack.errors import StackError
@@ -57,8 +57,8 @@ class Supervisor:
         (self._dir / "log").mkdir(parents=True, exist_ok=True)
         write_private(self._configuration, configuration(self._dir, self._socket, programs))
         if self.running():
-            self._reload()
-            self._revive([program.name for program in programs])
+            new = self._reload()
+            self._revive({program.name for program in programs} - new)
         else:
             command = (sys.executable, "-m", "supervisor.supervisord", "-c", str(self._configuration))
             run(_NAME, command, patience=60)
@@ -89,9 +89,10 @@ class Supervisor:
         """Also a program that is not running. It has been started, and may not answer yet."""
         if self.state(name) is None:
             raise StackError(f"no program {name} in this stack; `status` lists them")
+        rpc = self._rpc()
         if self.runs(name):
-            self._rpc().stopProcess(name)
-        self._rpc().startProcess(name, False)
+            _unless(Faults.NOT_RUNNING, rpc.stopProcess, name)
+        _unless(Faults.ALREADY_STARTED, rpc.startProcess, name, False)
 
     def shutdown(self, *, first: Sequence[str], patience: float) -> None:
         """Ends the programs `first` side by side, then the others one by one, then supervisord itself.
@@ -111,8 +112,8 @@ class Supervisor:
                 raise StackError(f"the stack did not stop within {patience:.0f} s and was killed")
             time.sleep(0.1)
 
-    def _reload(self) -> None:
-        """Programs missing from the new configuration run on; `down` ends them."""
+    def _reload(self) -> set[str]:
+        """The programs started by it. Those missing from the new configuration run on; `down` ends them."""
         rpc = self._rpc()
         added, changed, _ = rpc.reloadConfig()[0]
         for name in changed:
@@ -120,8 +121,9 @@ class Supervisor:
             rpc.removeProcessGroup(name)
         for name in (*added, *changed):
             rpc.addProcessGroup(name)
+        return {*added, *changed}
 
-    def _revive(self, names: Sequence[str]) -> None:
+    def _revive(self, names: Collection[str]) -> None:
         """`up` means now: neither the rest of a long pause between tries nor somebody's earlier stop holds."""
         for state in self.states():
             if state.name in names and state.state not in {"RUNNING", "STARTING"}:
@@ -192,6 +194,15 @@ stdout_logfile_backups=3
 
 def _digest(files: Sequence[Path]) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _unless(fault: int, call: Callable[..., object], *arguments: object) -> None:
+    """That one fault means that supervisord has done it by itself meanwhile."""
+    try:
+        call(*arguments)
+    except xmlrpc.client.Fault as error:
+        if error.faultCode != fault:
+            raise StackError(f"supervisord refused: {error.faultString}") from error
 
 
 def _escape(value: str) -> str:

@@ -121,7 +121,7 @@ def _asset_uses(rng: Random, person: Person, months: list[str], since: str | Non
     uses = {month: AssetUse.none if since is None or month < since else AssetUse.in_use for month in months}
     owned = [month for month in months if uses[month] is AssetUse.in_use]
     if len(owned) >= 6 and rng.random() < 0.10:
-        start = rng.randrange(len(owned) - 3)
+        start = rng.randrange(len(owned))
         uses.update(dict.fromkeys(owned[start : start + rng.randint(1, 3)], AssetUse.broken))
     put_away = {"declining": 0.4, "stagnant": 0.15}.get(person.outlook, 0.02)
     if len(owned) >= 6 and rng.random() < put_away:

@@ -38,7 +38,6 @@ class Person:
     outlook: Outlook = "none"
     leaves_unit_on: date | None = None
     reported_before_aid: bool = False
-    more_skills: tuple[str, ...] = ()
     last_report: str = LAST
     """The month after which nothing more is heard."""
 
@@ -85,7 +84,7 @@ def record(person: Person, *, revision: int, status: Status, name: str | None = 
         disabilities=person.disabilities,
         status=status,
         unit=person.unit,
-        skills=trade + person.more_skills,
+        skills=trade,
         consent=person.consent,
         leaves_unit_on=person.leaves_unit_on if status is Status.client else None,
     )

@@ -67,7 +67,7 @@ class Suspicion(Grants, table=True):
 
 
 class Budget(Grants, table=True):
-    """The rupiah of one district and fiscal year, and what of it is bound and paid: `reconcile` proves it from the grants."""
+    """The rupiah of one district and fiscal year. `reconcile` proves what is bound and paid from the grants."""
 
     __tablename__ = "budgets"
     __table_args__ = (
@@ -182,80 +182,6 @@ class Handover(Grants, table=True):
         """Is it the handover in force? Its witness is not compared: the evidence names them."""
         kept = (self.day, self.received_by, self.evidence_sha256, _assets.decode(self.assets))
         return kept == (data.on, data.received_by, data.evidence_sha256, data.assets)
-
-
-def rank(self) -> tuple[datetime, str, str]:
-        return self.requested_at, self.event_id, self.source
-
-    @property
-    def item_list(self) -> tuple[Item, ...]:
-        return _items.decode(self.items)
-
-    def asks_like(self, data: GrantRequested) -> bool:
-        """Is it the content in force?"""
-        return data == GrantRequested(
-            grant_ref=self.grant_ref,
-            district_ref=self.district_ref,
-            kind=GrantKind(self.kind),
-            items=self.item_list,
-            amount=self.amount,
-            fiscal_year=self.fiscal_year,
-            purpose=self.purpose,
-            desil=self.desil,
-        )
-
-
-class Step(Grants, table=True):
-    """What an officer did to a grant. Maker is never checker: the index says so too."""
-
-    __tablename__ = "steps"
-    __table_args__ = (
-        _partial("steps_four_eyes", "grant_id", "sub", where="step IN ('verify', 'approve', 'disburse')", unique=True),
-        _partial("steps_once", "grant_id", "step", where="step <> 'approve'", unique=True),
-        CheckConstraint("step IN ('verify', 'approve', 'reject', 'disburse', 'cancel')", name="steps_step"),
-    )
-    id: int | None = serial()
-    grant_id: UUID = Field(foreign_key="grants.id", index=True)
-    step: str
-    sub: str
-    at: datetime = Field(sa_type=UtcTime)
-    day: date
-    """The day the step counts for: of a disbursement the one the treasurer names."""
-    note: str
-    """The officer's note or reason; of a disbursement its reference."""
-
-
-class Handover(Grants, table=True):
-    """The evidence that aid reached the person. The witness is named in the BAST that the hash binds, and not here."""
-
-    __tablename__ = "handovers"
-    grant_id: UUID = Field(primary_key=True, foreign_key="grants.id")
-    day: date
-    received_by: str
-    evidence_sha256: str
-    assets: str = Field(sa_type=Text)
-    """A JSON list of the contract's assets."""
-    at: datetime = Field(sa_type=UtcTime)
-    """With `event_id` and `source`: the rank of the handover in force. The earliest such event stands, or its like."""
-    event_id: str
-    source: str
-
-    @property
-    def rank(self) -> tuple[datetime, str, str]:
-        return self.at, self.event_id, self.source
-
-    def says_like(self, data: GrantHandedOver) -> bool:
-        """Is it the handover in force? Its witness is not compared: the evidence names them."""
-        kept = (self.day, self.received_by, self.evidence_sha256, _assets.decode(self.assets))
-        return kept == (data.on, data.received_by, data.evidence_sha256, data.assets)
-
-    def say(self, data: GrantHandedOver, envelope: Envelope) -> None:
-        """Put this handover in force."""
-        self.day = data.on
-        self.received_by = data.received_by
-        self.evidence_sha256 = data.evidence_sha256
-        self.assets = msgspec.json.encode(data.assets).decode()
-        self.at, self.event_id, self.source = rank(envelope)
 
 
 def rank(envelope: Envelope) -> tuple[datetime, str, str]:

@@ -1,6 +1,6 @@
 """The reporting service, put together."""
 
-from services.reporting import api
+from services.reporting import api, pages
 from services.reporting.announcer import Announcer
 from services.reporting.api import Dashboards
 from services.reporting.growth import Classes
@@ -42,6 +42,7 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     )
     node.app.state.dashboards = Dashboards(database, live)
     node.app.include_router(api.router)
+    node.app.include_router(pages.pages(settings, database))
     if settings.role != "worker":
         node.background["listener"] = live.listen
     if settings.role != "web":

@@ -384,7 +384,8 @@ async def follow_budgets(session: AsyncSession, events: Sequence[Event]) -> list
             session,
             """INSERT INTO budget (district, fiscal_year, amount, version)
                SELECT r.district, r.year, r.amount, r.version FROM {rows} WHERE true
-               ON CONFLICT (district, fiscal_year) DO UPDATE SET amount = excluded.amount, version = excluded.version""",
+               ON CONFLICT (district, fiscal_year)
+               DO UPDATE SET amount = excluded.amount, version = excluded.version""",
             {"district": "text", "year": "int", "amount": "bigint", "version": "int"},
             [(*key, fact.amount, fact.version) for key, fact in fresh.items()],
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -107,7 +107,7 @@ async def _tell(
             beneficiary_id=identity,
             district=person.district,
             from_=person.growth_class if person.growth_version else None,
-            to=new,
+            to=cast(facts.GrowthClass, new),
             rule_version=RULE_VERSION,
             evidence=evidence,
         )

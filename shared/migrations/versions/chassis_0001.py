@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("aggregateid", sa.String(), nullable=False),
         sa.Column("type", sa.String(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
         sa.Column("envelope", sa.Text(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("published_at", UtcTime(), nullable=True),

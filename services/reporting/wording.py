@@ -1,0 +1,105 @@
+"""The words and numbers of the pages: every string has both languages, and a number becomes text here only."""
+
+import tomllib
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
+
+Language = Literal["id", "en"]
+Format = Literal["number", "percent", "rupiah", "about", "millions", "finer_millions"]
+LANGUAGES: tuple[Language, ...] = ("id", "en")
+"""The first is the one of the office, and the default."""
+
+_WIB = timezone(timedelta(hours=7))
+_RUPIAH = "'Rp'#,##0"
+_NO_BREAK = "\u00a0"
+_SIZES = ((10**12, "unit.trillion"), (10**9, "unit.billion"), (10**6, "unit.million"))
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_CLOCK = {"id": "d MMM y, HH.mm.ss", "en": "d MMM y, HH:mm:ss"}
+
+
+def _read() -> dict[str, dict[str, str]]:
+    sections = tomllib.loads((Path(__file__).parent / "templates" / "wording.toml").read_text(encoding="utf-8"))
+    return {f"{section}.{name}": forms for section, names in sections.items() for name, forms in names.items()}
+
+
+CATALOGUE = _read()
+"""`section.name` to the forms `id`, `en` and, where English needs it, `en_one`."""
+
+
+class Words:
+    """One language. Call it with a key for a sentence; its methods format numbers, money and time."""
+
+    def __init__(self, language: Language) -> None:
+        self.language: Language = language
+        self._names = Locale(language).months["format"]["abbreviated"]
+
+    def __call__(self, key: str, *, one: bool = False, **values: object) -> str:
+        """The sentence with its values. KeyError when the catalogue has no such key or a value is missing."""
+        forms = CATALOGUE[key]
+        form = forms.get(f"{self.language}_one") if one else None
+        return (form or forms[self.language]).format(**values)
+
+    def number(self, value: int | float) -> str:
+        return _decimal(value, "#,##0", self.language)
+
+    def percent(self, ratio: float) -> str:
+        return _decimal(ratio, "#,##0.0%", self.language)
+
+    def rupiah(self, value: int | float) -> str:
+        """Whole rupiah: `Rp3.000.000`."""
+        return _decimal(value, _RUPIAH, self.language)
+
+    def about(self, value: int | float) -> str:
+        """Three digits of a large sum, its unit in full: `Rp1,25 miliar`; whole rupiah below a million."""
+        for size, unit in _SIZES:
+            scaled = Decimal(value) / size
+            if abs(scaled) >= Decimal("0.9995"):
+                places = 2 if abs(scaled) < Decimal("9.995") else 1 if abs(scaled) < Decimal("99.95") else 0
+                return _decimal(round(scaled, places), "'Rp'#,##0.##", self.language) + _NO_BREAK + self(unit)
+        return self.rupiah(value)
+
+    def millions(self, value: int | float) -> str:
+        """For a column headed `juta rupiah`: `1.250,0`."""
+        return _decimal(Decimal(value) / 10**6, "#,##0.0", self.language)
+
+    def finer_millions(self, value: int | float) -> str:
+        """As `millions`, for what one business earns: `2,45`."""
+        return _decimal(Decimal(value) / 10**6, "#,##0.00", self.language)
+
+    def format(self, name: Format, value: int | float) -> str:
+        """One of the formats above, by its name."""
+        text: str = getattr(self, name)(value)
+        return text
+
+    def month(self, month: str) -> str:
+        """`2026-10` as `Okt 2026`."""
+        return f"{self._names[int(month[5:])]} {month[:4]}"
+
+    def moment(self, moment: datetime) -> str:
+        """In WIB, the time of all East Java."""
+        local = format_datetime(moment.astimezone(_WIB), _CLOCK[self.language], locale=self.language)
+        return self("unit.wib", moment=local)
+
+    def duration(self, seconds: float) -> str:
+        """One unit: tenths of a second below ten, whole ones above."""
+        if seconds < 10:
+            return self("unit.second", one=seconds == 1, n=_decimal(seconds, "0.#", self.language))
+        for size, unit in ((_DAY, "unit.day"), (_HOUR, "unit.hour"), (_MINUTE, "unit.minute")):
+            if seconds >= 2 * size:
+                return self(unit, n=self.number(seconds // size))
+        return self("unit.second", n=self.number(seconds))
+
+
+WORDS: dict[Language, Words] = {language: Words(language) for language in LANGUAGES}
+
+
+@lru_cache(maxsize=16_384)
+def _decimal(value: float | Decimal, pattern: str, language: Language) -> str:
+    return format_decimal(value, format=pattern, locale=language)

@@ -1,0 +1,165 @@
+"""An invented, believable province, put straight into the tables of reporting: no number in it is anybody's."""
+
+import math
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.reporting.reconcile import rebuild
+from services.reporting.rules import month_index
+from services.reporting.views import COMMITTED, COUNTED
+from shared.database import Database, run, set_wise
+from shared.events.districts import DISTRICTS
+from shared.events.envelope import beneficiary_id, grant_id
+
+NEWEST = "2026-10"
+FISCAL_YEAR = 2026
+REPORTED_MONTHS = 10
+POPULATED = 29
+"""Of 38 districts, as in August 2020."""
+BOJONEGORO = "3522"
+TAILOR = beneficiary_id(BOJONEGORO, "BJN-0001")
+"""A sewing business that grows."""
+SILENT = beneficiary_id(BOJONEGORO, "BJN-0002")
+"""A business of which nothing is known."""
+CANARY = "<script>alert('x')</script><img src=x onerror=alert(1)>"
+"""As the name of a unit: must come out as text."""
+
+_UNITS = ("UPT Rehabilitasi Sosial Bina Daksa Pasuruan", "UPT Rehabilitasi Sosial Bina Netra Malang", CANARY, None)
+_STATUSES = {COUNTED: 78, "client": 12, "graduated": 5, "withdrawn": 2, "moved": 2, "deceased": 1}
+_GRANTS = {"handed_over": 50, "disbursed": 14, "approved": 10, "verified": 8, "requested": 12, "rejected": 4}
+_USES = {"in_use": 90, "idle": 6, "broken": 2, "none": 2}
+
+
+class _Person(NamedTuple):
+    beneficiary_id: UUID
+    district: str
+    district_ref: str
+    status: str
+    unit: str | None
+
+
+class _Report(NamedTuple):
+    month: int
+    turnover: int
+    materials: int
+    production: int
+    wages: int
+    employees: int
+    orders: int
+    asset_use: str
+
+    @property
+    def net(self) -> int:
+        return self.turnover - self.materials - self.production - self.wages
+
+
+async def fill(database: Database, *, seed: int = 8) -> None:
+    """Some 480 people in 29 districts, ten months of reports, their grants and budgets, and every view of them."""
+    chance = random.Random(seed)
+    people = list(_people(chance))
+    async with database.transaction() as session:
+        await _insert_people(session, people)
+        await _insert_reports(session, chance, people)
+        await _insert_grants(session, chance, people)
+    await rebuild(database)
+
+
+def _people(chance: random.Random) -> Iterator[_Person]:
+    others = sorted(code for code in DISTRICTS if code != BOJONEGORO)
+    for place, code in enumerate(sorted([BOJONEGORO, *chance.sample(others, POPULATED - 1)])):
+        for number in range(1, chance.randint(6, 26) + 1):
+            ref = f"{'BJN' if code == BOJONEGORO else 'P' + code[2:]}-{number:04}"
+            status = COUNTED if number <= 2 else _one_of(chance, _STATUSES)
+            yield _Person(beneficiary_id(code, ref), code, ref, status, _UNITS[(place + number) % len(_UNITS)])
+
+
+def _reports(chance: random.Random, person: _Person) -> Iterator[_Report]:
+    if person.beneficiary_id == SILENT or person.status not in (COUNTED, "graduated"):
+        return
+    tailor = person.beneficiary_id == TAILOR
+    size, drift = (4_900_000, 0.05) if tailor else (chance.lognormvariate(15.1, 0.5), chance.gauss(0.004, 0.035))
+    silence = 0.0 if tailor else chance.choice((0.02, 0.08, 0.2, 0.6))
+    staff = 4 if tailor else chance.choice((0, 0, 0, 1, 1, 2, 3))
+    first = month_index(NEWEST) - REPORTED_MONTHS + 1
+    for place in range(REPORTED_MONTHS):
+        if chance.random() < silence:
+            continue
+        turnover = _rounded(size * math.exp(drift * place) * chance.uniform(0.93, 1.07))
+        bad = not tailor and chance.random() < 0.04
+        shares = (0.75, 0.2, 0.15) if bad else (0.26, 0.06, 0.07 if staff else 0)
+        materials, production, wages = (_rounded(turnover * share) for share in shares)
+        use = "in_use" if tailor else _one_of(chance, _USES)
+        yield _Report(
+            first + place, turnover, materials, production, wages, staff, max(1, turnover // 400_000), use
+        )
+
+
+async def _insert_people(session: AsyncSession, people: Sequence[_Person]) -> None:
+    await set_wise(
+        session,
+        """INSERT INTO person (beneficiary_id, district, district_ref, status, unit, version, ppks_group, sex,
+                               birth_year, disabilities, skills, growth_class, growth_version)
+           SELECT r.id, r.district, r.ref, r.status, r.unit, 1, 'disability', 'female', 1985, 'physical', 'sewing',
+                  'insufficient', 0 FROM {rows} WHERE true""",
+        {"id": "uuid", "district": "text", "ref": "text", "status": "text", "unit": "text"},
+        people,
+    )
+
+
+async def _insert_reports(session: AsyncSession, chance: random.Random, people: Sequence[_Person]) -> None:
+    found = await run(session, "SELECT district, district_ref, no FROM person")
+    numbers = {(row.district, row.district_ref): row.no for row in found}
+    rows = [
+        (numbers[person.district, person.district_ref], report.net, *report)
+        for person in people
+        for report in _reports(chance, person)
+    ]
+    await set_wise(
+        session,
+        """INSERT INTO report (person_no, month, revision, time_us, event_id, turnover, materials, production, wages,
+                               net_profit, employees, orders, asset_use)
+           SELECT r.no, r.month, 1, 0, 'invented', r.turnover, r.materials, r.production, r.wages, r.net, r.employees,
+                  r.orders, r.use FROM {rows} WHERE true""",
+        {"no": "bigint", "net": "bigint", "month": "int", "turnover": "bigint", "materials": "bigint",
+         "production": "bigint", "wages": "bigint", "employees": "int", "orders": "int", "use": "text"},
+        rows,
+    )  # fmt: skip
+
+
+async def _insert_grants(session: AsyncSession, chance: random.Random, people: Sequence[_Person]) -> None:
+    committed: defaultdict[str, int] = defaultdict(int)
+    rows = []
+    for person in people:
+        status, amount = _one_of(chance, _GRANTS), _rounded(chance.uniform(3.5e6, 9e6))
+        committed[person.district] += amount if status in COMMITTED else 0
+        grant = grant_id(person.district, person.district_ref)
+        rows.append((grant, person.beneficiary_id, person.district, amount, status))
+    await set_wise(
+        session,
+        f"""INSERT INTO grant_now (grant_id, beneficiary_id, district, amount, status, kind, fiscal_year, version, "on")
+            SELECT r.id, r.person, r.district, r.amount, r.status, 'equipment', {FISCAL_YEAR}, 1, '2026-05-04'
+            FROM {{rows}} WHERE true""",
+        {"id": "uuid", "person": "uuid", "district": "text", "amount": "bigint", "status": "text"},
+        rows,
+    )
+    step = 25_000_000
+    await set_wise(
+        session,
+        f"""INSERT INTO budget (district, fiscal_year, amount, version)
+            SELECT r.district, {FISCAL_YEAR}, r.amount, 1 FROM {{rows}} WHERE true""",
+        {"district": "text", "amount": "bigint"},
+        [(code, step * math.ceil(spent * chance.uniform(1.05, 1.6) / step)) for code, spent in committed.items()],
+    )
+
+
+def _rounded(rupiah: float) -> int:
+    return int(round(rupiah, -4))
+
+
+def _one_of(chance: random.Random, weighted: Mapping[str, int]) -> str:
+    return chance.choices(list(weighted), list(weighted.values()))[0]

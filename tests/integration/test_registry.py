@@ -1,0 +1,894 @@
+"""Who exists: the newest record of each person, their NIKs, suspected duplicates, and who may see them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import msgspec
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from cryptography.exceptions import InvalidTag
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from sqlalchemy import MetaData, select
+from sqlalchemy.exc import IntegrityError
+
+from services.registry.app import TOPICS, build
+from services.registry.decisions import Person
+from services.registry.keys import NikKeys
+from services.registry.tables import DUPLICATE, METADATA, PERSON, PERSON_COLUMNS, person_of, person_values
+from shared.database import Database, run
+from shared.embedded import EmbeddedLog
+from shared.events import facts
+from shared.events.catalogue import CATALOGUE
+from shared.events.district import BeneficiaryRecorded, Consent, Disability, Ppks, PpksGroup, Sex, Status
+from shared.events.envelope import STRUCTURED, Envelope, Record, beneficiary_id, read_record, write_structured
+from shared.runtime import Node
+from shared.security import Role
+from shared.settings import Settings
+from tests.helpers import again, bearer, from_district
+from tests.integration.conftest import DatabaseFor
+
+BOJONEGORO, SURABAYA = "3522", "3578"
+NIK = "3522014105900001"
+"""Issued in Bojonegoro to a woman born on 1 May 1990."""
+OTHER_NIK = "3522014105900002"
+NAME = "Siti Contoh"
+
+SITI = BeneficiaryRecorded(
+    district_ref="W-0001",
+    revision=1,
+    name=NAME,
+    sex=Sex.female,
+    birth_date=date(1990, 5, 1),
+    nik=NIK,
+    ppks=Ppks.person_with_disability,
+    disabilities=(Disability.physical, Disability.hearing),
+    status=Status.client,
+    unit="UPT Rehabilitasi Sosial Contoh",
+    skills=("sewing", "handicraft"),
+    consent=Consent(given=True, by="self", form="braille", on=date(2026, 1, 15)),
+    leaves_unit_on=date(2026, 6, 30),
+)
+SITI_ID = beneficiary_id(BOJONEGORO, "W-0001")
+
+NOON = datetime(2026, 4, 7, 12, tzinfo=UTC)
+
+
+def at(minute: int) -> datetime:
+    return NOON + timedelta(minutes=minute)
+
+
+def event(data: BeneficiaryRecorded, event_id: str, *, minute: int = 0, district: str = BOJONEGORO) -> Record:
+    return from_district(district, data, event_id=event_id, time=at(minute), subject=data.district_ref)
+
+
+class Office:
+    """A registry without its worker: records are handed to its inbox, calls to its application."""
+
+    def __init__(self, node: Node, client: httpx.AsyncClient) -> None:
+        self.node = node
+        self.client = client
+
+    async def receive(self, *records: Record) -> None:
+        """One batch, one transaction."""
+        async with self.node.database.transaction() as session:
+            await self.node.inbox.apply(session, records)
+
+    async def receipt(self, event_id: str, district: str = BOJONEGORO) -> dict[str, Any]:
+        answer = await self.get(f"/v1/receipts/{event_id}", Role.district_system, district)
+        assert answer.status_code == 200
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def verdict(self, event_id: str, district: str = BOJONEGORO) -> tuple[str, str, list[str]]:
+        found = await self.receipt(event_id, district)
+        return found["verdict"], found["reason"], found["warnings"]
+
+    async def facts(self) -> list[facts.Fact]:
+        """All that was told to the other services, in order."""
+        async with self.node.database.reading() as session:
+            found = await run(
+                session,
+                "SELECT type, payload FROM outbox WHERE aggregatetype = 'facts.registry' ORDER BY id",
+            )
+            return [CATALOGUE[row.type].decoder.decode(row.payload) for row in found]
+
+    async def person(self, who: UUID = SITI_ID) -> Person:
+        async with self.node.database.reading() as session:
+            found = await session.execute(select(PERSON).where(PERSON.c.beneficiary_id == who))
+            return person_of(found.one())
+
+    async def people(self) -> list[Person]:
+        async with self.node.database.reading() as session:
+            found = await session.execute(select(PERSON).order_by(PERSON.c.beneficiary_id))
+            return [person_of(row) for row in found]
+
+    async def suspicions(self) -> dict[frozenset[UUID], str]:
+        async with self.node.database.reading() as session:
+            found = await session.execute(select(DUPLICATE))
+            return {frozenset((row.first_id, row.second_id)): row.state for row in found}
+
+    def credentials(self, role: Role, district: str | None, sub: str = "somebody") -> dict[str, str]:
+        return bearer(self.node.settings, role, sub, district)
+
+    async def get(self, path: str, role: Role, district: str | None = None, /, **query: str | int) -> httpx.Response:
+        return await self.client.get(path, headers=self.credentials(role, district), params=query)
+
+    async def look_up(self, nik: str, role: Role, district: str | None = None) -> httpx.Response:
+        return await self.client.post("/v1/lookups", headers=self.credentials(role, district), json={"nik": nik})
+
+    async def decide(
+        self, duplicate: str, decision: str, *, key: str | None, role: Role = Role.province_officer
+    ) -> httpx.Response:
+        district = BOJONEGORO if role is Role.district_officer else None
+        headers = self.credentials(role, district, "rini") | ({"Idempotency-Key": key} if key else {})
+        body = {"decision": decision, "reason": "sudah dicek"}
+        return await self.client.post(f"/v1/duplicates/{duplicate}/decision", headers=headers, json=body)
+
+    async def open_duplicate(self) -> str:
+        """The id of the one suspicion that is open."""
+        answer = await self.get("/v1/duplicates", Role.province_officer)
+        (item,) = answer.json()["items"]
+        return str(item["duplicate_id"])
+
+
+@pytest.fixture
+async def office(database_for: DatabaseFor, tmp_path: Path) -> AsyncIterator[Office]:
+    log = EmbeddedLog(tmp_path / "log.db")
+    node = build(Settings(service="registry", var=tmp_path), log, await database_for("registry", METADATA))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(node.app), base_url="http://registry") as client:
+        yield Office(node, client)
+    await log.close()
+
+
+# --- the newest record of a person --------------------------------------------------------------------------------
+
+
+async def test_a_first_record_registers_the_person_and_tells_no_more_than_the_contract_allows(office: Office) -> None:
+    await office.receive(event(SITI, "e1"))
+    assert await office.verdict("e1") == ("accepted", "accepted", [])
+    assert await office.facts() == [
+        facts.BeneficiaryRegistered(
+            version=1,
+            beneficiary_id=SITI_ID,
+            district=BOJONEGORO,
+            district_ref="W-0001",
+            status=Status.client,
+            ppks_group=PpksGroup.disability,
+            sex=Sex.female,
+            birth_year=1990,
+            disabilities=(Disability.physical, Disability.hearing),
+            skills=("sewing", "handicraft"),
+            unit="UPT Rehabilitasi Sosial Contoh",
+            leaves_unit_on=date(2026, 6, 30),
+        )
+    ]
+
+
+async def test_a_fact_is_keyed_by_the_person_and_happened_when_the_event_says(office: Office) -> None:
+    await office.receive(event(SITI, "e1", minute=5))
+    async with office.node.database.reading() as session:
+        row = (await run(session, "SELECT aggregateid, envelope FROM outbox WHERE type LIKE '%registered%'")).one()
+    assert row.aggregateid == str(SITI_ID)
+    assert msgspec.json.decode(row.envelope, type=Envelope).time == at(5)
+
+
+async def test_a_higher_revision_replaces_and_is_told_with_the_next_version(office: Office) -> None:
+    await office.receive(event(SITI, "e1"))
+    await office.receive(event(replace(SITI, revision=2, status=Status.ex_client), "e2", minute=1))
+    assert await office.verdict("e2") == ("accepted", "accepted", [])
+    first, second = await office.facts()
+    assert isinstance(first, facts.BeneficiaryRegistered)
+    assert isinstance(second, facts.BeneficiaryUpdated)
+    assert (second.version, second.status) == (2, Status.ex_client)
+
+
+async def test_a_change_of_what_never_travels_is_kept_but_not_told(office: Office) -> None:
+    await office.receive(event(SITI, "e1"))
+    await office.receive(event(replace(SITI, revision=2, name="Siti Contoh Baru"), "e2", minute=1))
+    assert (await office.person()).record.name == "Siti Contoh Baru"
+    assert len(await office.facts()) == 1
+
+
+async def test_a_lower_revision_is_superseded_however_late_its_event(office: Office) -> None:
+    await office.receive(event(replace(SITI, revision=2), "e2"))
+    await office.receive(event(replace(SITI, status=Status.moved), "e1", minute=9))
+    assert await office.verdict("e1") == ("superseded", "older_revision", [])
+    assert (await office.person()).record.status is Status.client
+
+
+async def test_the_same_record_under_another_event_id_is_a_duplicate(office: Office) -> None:
+    await office.receive(event(SITI, "e1"))
+    await office.receive(event(SITI, "e2", minute=1))
+    assert await office.verdict("e2") == ("duplicate", "duplicate", [])
+    assert len(await office.facts()) == 1
+
+
+async def test_a_later_duplicate_makes_the_record_in_force_as_late(office: Office) -> None:
+    await office.receive(event(SITI, "e1", minute=1))
+    await office.receive(event(SITI, "e3", minute=3))
+    assert (await office.person()).event_time == at(3)
+    await office.receive(event(replace(SITI, status=Status.moved), "e2", minute=2))
+    assert await office.verdict("e2") == ("superseded", "revision_conflict", ["revision_conflict"])
+    assert (await office.person()).record.status is Status.client
+
+
+async def test_of_two_contents_of_one_revision_the_later_event_wins_and_both_are_warned(office: Office) -> None:
+    await office.receive(event(SITI, "e1"))
+    await office.receive(event(replace(SITI, status=Status.ex_client), "e2", minute=1))
+    assert await office.verdict("e1") == ("superseded", "revision_conflict", ["revision_conflict"])
+    assert await office.verdict("e2") == ("accepted", "accepted", ["revision_conflict"])
+    assert (await office.person()).record.status is Status.ex_client
+
+
+async def test_of_two_contents_the_earlier_event_loses_even_when_it_arrives_last(office: Office) -> None:
+    await office.receive(event(SITI, "e2", minute=1))
+    await office.receive(event(replace(SITI, status=Status.ex_client), "e1"))
+    assert await office.verdict("e1") == ("superseded", "revision_conflict", ["revision_conflict"])
+    assert await office.verdict("e2") == ("accepted", "accepted", ["revision_conflict"])
+    assert len(await office.facts()) == 1
+
+
+@pytest.mark.parametrize("ids", [("a", "b"), ("b", "a")])
+async def test_of_two_contents_at_one_moment_the_greater_event_id_wins(office: Office, ids: tuple[str, str]) -> None:
+    contents = {"a": SITI, "b": replace(SITI, status=Status.ex_client)}
+    for event_id in ids:
+        await office.receive(event(contents[event_id], event_id))
+    assert (await office.person()).record.status is Status.ex_client
+    assert (await office.verdict("a"))[0] == "superseded"
+
+
+async def test_a_conflict_within_one_batch_is_answered_as_one_across_batches(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(replace(SITI, status=Status.ex_client), "e2", minute=1))
+    assert await office.verdict("e1") == ("superseded", "revision_conflict", ["revision_conflict"])
+    assert await office.verdict("e2") == ("accepted", "accepted", ["revision_conflict"])
+
+
+async def test_a_conflict_reaches_the_receipt_that_said_accepted_before_an_event_alike(office: Office) -> None:
+    await office.receive(event(SITI, "e1"))
+    await office.receive(event(SITI, "e2", minute=1))
+    await office.receive(event(replace(SITI, status=Status.ex_client), "e3", minute=2))
+    for loser in ("e1", "e2"):
+        assert await office.verdict(loser) == ("superseded", "revision_conflict", ["revision_conflict"])
+
+
+async def test_a_conflict_adds_to_the_warnings_about_the_nik(office: Office) -> None:
+    born_else = replace(SITI, birth_date=date(1990, 5, 2))
+    await office.receive(event(born_else, "e1"))
+    await office.receive(event(SITI, "e2", minute=1))
+    assert (await office.verdict("e1"))[2] == ["nik_birth_date_mismatch", "revision_conflict"]
+
+
+async def test_several_revisions_of_one_person_in_one_batch_each_get_their_own_answer(office: Office) -> None:
+    await office.receive(
+        event(replace(SITI, revision=2, status=Status.ex_client), "e2", minute=2),
+        event(SITI, "e1"),
+        event(replace(SITI, revision=3, status=Status.graduated), "e3", minute=3),
+        event(replace(SITI, revision=3, status=Status.graduated), "e4", minute=4),
+    )
+    answers = [(await office.verdict(name))[:2] for name in ("e1", "e2", "e3", "e4")]
+    assert answers == [
+        ("superseded", "older_revision"),
+        ("accepted", "accepted"),
+        ("accepted", "accepted"),
+        ("duplicate", "duplicate"),
+    ]
+    (fact,) = await office.facts()
+    assert isinstance(fact, facts.BeneficiaryRegistered)
+    assert (fact.version, fact.status) == (1, Status.graduated)
+
+
+async def test_the_same_event_again_changes_nothing(office: Office) -> None:
+    record = event(SITI, "e1")
+    await office.receive(record)
+    before = await office.person()
+    await office.receive(again(record), again(record))
+    assert await office.person() == before
+    assert len(await office.facts()) == 1
+    assert (await office.receipt("e1"))["deliveries"] == 3
+
+
+async def test_one_number_in_two_districts_is_two_people(office: Office) -> None:
+    await office.receive(event(replace(SITI, nik=None), "e1"), event(replace(SITI, nik=None), "e1", district=SURABAYA))
+    assert {person.district for person in await office.people()} == {BOJONEGORO, SURABAYA}
+
+
+# --- refusals and the NIK -----------------------------------------------------------------------------------------
+
+
+async def test_without_consent_nothing_is_kept_not_even_a_look_at_the_nik(office: Office) -> None:
+    refused = Consent(given=False, by="self", form="written", on=date(2026, 1, 1))
+    await office.receive(event(replace(SITI, consent=refused, nik="1"), "e1"))
+    assert await office.verdict("e1") == ("rejected", "no_consent", [])
+    assert await office.people() == []
+    assert await office.facts() == []
+
+
+@pytest.mark.parametrize(
+    ("nik", "wrong"),
+    [
+        ("352201410590000", "length"),
+        ("3522O14105900001", "digits"),
+        ("3522013113900001", "date"),
+        ("3522014105900000", "serial"),
+    ],
+)
+async def test_an_impossible_nik_is_rejected_naming_what_is_wrong_and_not_the_nik(
+    office: Office, nik: str, wrong: str
+) -> None:
+    await office.receive(event(replace(SITI, nik=nik), "e1"))
+    receipt = await office.receipt("e1")
+    assert (receipt["verdict"], receipt["reason"]) == ("rejected", "invalid_nik")
+    assert receipt["message"]["en"].endswith(f"({wrong})")
+    assert nik not in str(receipt)
+    assert await office.people() == []
+
+
+async def test_a_rejected_record_does_not_stand_in_the_way_of_the_same_revision(office: Office) -> None:
+    await office.receive(event(replace(SITI, nik="1"), "e1", minute=5))
+    await office.receive(event(SITI, "e2"))
+    assert await office.verdict("e2") == ("accepted", "accepted", [])
+
+
+async def test_a_nik_that_disagrees_warns_and_decides_nothing(office: Office) -> None:
+    man = replace(SITI, sex=Sex.male, birth_date=date(1991, 1, 1))
+    await office.receive(event(man, "e1", district=SURABAYA))
+    assert await office.verdict("e1", SURABAYA) == (
+        "accepted",
+        "accepted",
+        ["nik_sex_mismatch", "nik_birth_date_mismatch", "nik_district_mismatch"],
+    )
+    (person,) = await office.people()
+    assert (person.district, person.record.sex) == (SURABAYA, Sex.male)
+
+
+@pytest.mark.parametrize(("born", "verdict"), [(1899, "rejected"), (1900, "accepted"), (2101, "rejected")])
+async def test_a_year_of_birth_that_no_fact_can_carry_is_rejected(office: Office, born: int, verdict: str) -> None:
+    await office.receive(event(replace(SITI, birth_date=date(born, 5, 1)), "e1"))
+    receipt = await office.receipt("e1")
+    assert receipt["verdict"] == verdict
+    assert verdict == "accepted" or "$.birth_date" in receipt["message"]["en"]
+
+
+async def test_a_slug_said_twice_counts_once(office: Office) -> None:
+    twice = replace(SITI, skills=("sewing", "cooking", "sewing"), disabilities=(Disability.mental, Disability.mental))
+    await office.receive(event(twice, "e1"))
+    record = (await office.person()).record
+    assert record.skills == ("sewing", "cooking")
+    assert record.disabilities == (Disability.mental,)
+
+
+async def test_the_nik_is_stored_as_a_token_and_sealed_and_in_no_other_way(office: Office) -> None:
+    await office.receive(event(SITI, "e1"))
+    person = await office.person()
+    keys = NikKeys.at(office.node.settings.keys)
+    assert person.nik_token == keys.token(NIK)
+    assert NIK not in str(person)
+    assert keys.last_four(person.nik_sealed or "", SITI_ID) == "0001"
+
+
+async def test_a_sealed_nik_opens_for_its_owner_only(tmp_path: Path) -> None:
+    keys = NikKeys.at(tmp_path)
+    sealed = keys.seal(NIK, SITI_ID)
+    assert NikKeys.at(tmp_path).last_four(sealed, SITI_ID) == "0001"
+    with pytest.raises(InvalidTag):
+        keys.last_four(sealed, uuid4())
+    assert (tmp_path / "nik.key").stat().st_mode & 0o077 == 0
+
+
+async def test_a_row_says_what_its_person_says(office: Office) -> None:
+    await office.receive(event(SITI, "e1"))
+    assert tuple(PERSON_COLUMNS) == tuple(column.name for column in METADATA.tables["person"].columns)
+    async with office.node.database.reading() as session:
+        row = (await session.execute(select(PERSON))).one()
+    assert tuple(row) == person_values(person_of(row))
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        "UPDATE person SET nik_token = NULL",
+        "UPDATE person SET status = 'lost'",
+        "UPDATE person SET birth_date = '1899-12-31'",
+        "UPDATE duplicate SET state = 'same'",
+        "UPDATE duplicate SET first_id = second_id",
+        "DELETE FROM person",
+    ],
+)
+async def test_the_schema_refuses_a_state_that_must_not_be(office: Office, mistake: str) -> None:
+    await office.receive(event(SITI, "e1"), event(replace(SITI, district_ref="W-0002"), "e2"))
+    with pytest.raises(IntegrityError):
+        async with office.node.database.transaction() as session:
+            await run(session, mistake)
+
+
+# --- suspected duplicates -----------------------------------------------------------------------------------------
+
+
+def namesake(ref: str, *, nik: str | None = NIK, revision: int = 1) -> BeneficiaryRecorded:
+    return replace(SITI, district_ref=ref, nik=nik, revision=revision)
+
+
+async def test_one_nik_under_two_ids_is_accepted_and_suspected_across_districts(office: Office) -> None:
+    await office.receive(event(SITI, "e1"))
+    await office.receive(event(namesake("S-1"), "e2", minute=1, district=SURABAYA))
+    assert (await office.verdict("e2", SURABAYA))[0] == "accepted"
+    suspected = (await office.facts())[-1]
+    assert isinstance(suspected, facts.DuplicateSuspected)
+    assert suspected.version == 1
+    assert suspected.because == "same_nik"
+    assert set(suspected.beneficiary_ids) == {SITI_ID, beneficiary_id(SURABAYA, "S-1")}
+    assert str(suspected.beneficiary_ids[0]) < str(suspected.beneficiary_ids[1])
+
+
+async def test_three_people_with_one_nik_are_three_pairs_in_one_batch_or_in_three(office: Office) -> None:
+    records = [event(namesake(ref), ref) for ref in ("A", "B", "C", "D", "E", "F")]
+    await office.receive(*records[:3])
+    assert list((await office.suspicions()).values()) == ["open"] * 3
+    for record in records[3:]:
+        await office.receive(record)
+    ids = [beneficiary_id(BOJONEGORO, ref) for ref in "ABCDEF"]
+    assert await office.suspicions() == {frozenset(pair): "open" for pair in combinations(ids, 2)}
+
+
+async def test_people_without_a_nik_are_not_alike_for_that(office: Office) -> None:
+    await office.receive(event(namesake("A", nik=None), "e1"), event(namesake("B", nik=None), "e2"))
+    assert await office.suspicions() == {}
+
+
+async def test_a_suspicion_goes_with_its_ground_and_comes_back_with_it(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    for revision, nik in ((2, None), (3, NIK), (4, OTHER_NIK)):
+        await office.receive(event(namesake("B", nik=nik, revision=revision), f"r{revision}", minute=revision))
+    told = [
+        fact for fact in await office.facts() if isinstance(fact, facts.DuplicateSuspected | facts.DuplicateDecided)
+    ]
+    assert [(type(fact).__name__, fact.version) for fact in told] == [
+        ("DuplicateSuspected", 1),
+        ("DuplicateDecided", 2),
+        ("DuplicateSuspected", 3),
+        ("DuplicateDecided", 4),
+    ]
+    assert all(fact.decision == "withdrawn" for fact in told if isinstance(fact, facts.DuplicateDecided))
+    assert list((await office.suspicions()).values()) == ["withdrawn"]
+
+
+async def test_a_corrected_nik_moves_the_suspicion_to_whom_it_now_belongs(office: Office) -> None:
+    await office.receive(
+        event(namesake("A"), "e1"), event(namesake("B"), "e2"), event(namesake("C", nik=OTHER_NIK), "e3")
+    )
+    await office.receive(event(namesake("B", nik=OTHER_NIK, revision=2), "e4", minute=1))
+    a, b, c = (beneficiary_id(BOJONEGORO, ref) for ref in "ABC")
+    assert await office.suspicions() == {frozenset((a, b)): "withdrawn", frozenset((b, c)): "open"}
+
+
+async def test_two_who_take_one_nik_at_the_same_time_in_two_districts_do_not_miss_each_other(office: Office) -> None:
+    database = office.node.database
+    second: asyncio.Task[None] | None = None
+    async with database.transaction() as session:
+        await office.node.inbox.apply(session, [event(SITI, "e1")])
+        second = asyncio.create_task(office.receive(event(namesake("S-1"), "e2", district=SURABAYA)))
+        if not database.is_sqlite:
+            await _somebody_waits_for_a_lock(database)
+    await second
+    assert list((await office.suspicions()).values()) == ["open"]
+
+
+async def _somebody_waits_for_a_lock(database: Database) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        async with database.reading() as session:
+            waiting = await run(
+                session,
+                "SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+                "WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database()",
+            )
+            if waiting.first() is not None:
+                return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waited for the NIK")
+
+
+# --- any order, any repetition ------------------------------------------------------------------------------------
+
+
+def _pool() -> list[tuple[int, Record]]:
+    """What districts say of three people: revisions, conflicts, repeats, and a NIK that wanders between them."""
+
+    def said(data: BeneficiaryRecorded, event_id: str, minute: int, district: str = BOJONEGORO) -> tuple[int, Record]:
+        return data.revision, event(data, event_id, minute=minute, district=district)
+
+    return [
+        said(namesake("A"), "a1", 1),
+        said(namesake("A"), "a1-again", 6),
+        said(replace(namesake("A"), status=Status.ex_client), "a1-else", 4),
+        said(replace(namesake("A"), skills=("cooking",)), "a1-tie", 4),
+        said(namesake("A", nik=None, revision=2), "a2", 3),
+        said(namesake("A", nik=OTHER_NIK, revision=3), "a3", 2),
+        said(namesake("A", nik=NIK, revision=3), "a3-else", 5),
+        said(namesake("B"), "b1", 1),
+        said(replace(namesake("B", nik=OTHER_NIK, revision=2), status=Status.moved), "b2", 2),
+        said(replace(namesake("B", revision=3), nik="1"), "b3-invalid", 9),
+        said(namesake("C", nik=OTHER_NIK), "c1", 1, SURABAYA),
+        said(namesake("C", nik=NIK), "c1-else", 2, SURABAYA),
+        said(namesake("C", nik=NIK, revision=2), "c2", 3, SURABAYA),
+    ]
+
+
+POOL = _pool()
+
+
+@st.composite
+def _histories(draw: st.DrawFn) -> tuple[list[Record], list[list[Record]]]:
+    """Some events, and the same events in another order, some more than once, cut into batches."""
+    newest = draw(st.integers(1, 3))  # or the highest revisions would hide most of what the lower ones do
+    pool = [record for revision, record in POOL if revision <= newest]
+    chosen = draw(st.lists(st.sampled_from(pool), unique_by=id, min_size=2))
+    repeated = draw(st.lists(st.sampled_from(chosen), max_size=4))
+    shuffled = draw(st.permutations([*chosen, *repeated]))
+    cuts = sorted(draw(st.sets(st.integers(1, len(shuffled) - 1))))
+    return chosen, [shuffled[start:end] for start, end in pairwise([0, *cuts, len(shuffled)])]
+
+
+@given(history=_histories())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_order_and_repetition_of_the_same_events_ends_in_the_same_state(
+    office: Office, history: tuple[list[Record], list[list[Record]]]
+) -> None:
+    chosen, batches = history
+    await _forget_everything(office)
+    for record in sorted(chosen, key=lambda record: record.offset):
+        await office.receive(again(record))
+    expected = await _final_state(office)
+    await _forget_everything(office)
+    for batch in batches:
+        await office.receive(*map(again, batch))
+    assert await _final_state(office) == expected
+
+
+async def _forget_everything(office: Office) -> None:
+    async with office.node.database.transaction() as session:
+        for table in ("duplicate", "person", "inbox", "outbox"):
+            await run(session, f"DELETE FROM {table}")
+
+
+async def _final_state(office: Office) -> object:
+    """People, open suspicions, and the newest fact of each; versions count the steps on the way, so they are left out.
+
+    A suspicion that was withdrawn is as good as one that never was.
+    """
+    people = await office.people()
+    told = await _newest_facts(office)
+    suspicions = {pair for pair, state in (await office.suspicions()).items() if state == "open"}
+    assert suspicions == {
+        frozenset((a.beneficiary_id, b.beneficiary_id))
+        for a, b in combinations(people, 2)
+        if a.nik_token and a.nik_token == b.nik_token
+    }
+    assert suspicions == {
+        frozenset(fact.beneficiary_ids) for fact in told.values() if isinstance(fact, facts.DuplicateSuspected)
+    }
+    for person in people:
+        assert told[person.beneficiary_id] == person.fact()
+    return [(p.beneficiary_id, p.record, p.nik_token, p.event_time, p.event_id) for p in people], suspicions
+
+
+async def _newest_facts(office: Office) -> dict[UUID, facts.Fact]:
+    """By aggregate; their versions rise by one from one."""
+    newest: dict[UUID, facts.Fact] = {}
+    for fact in await office.facts():
+        aggregate = fact.beneficiary_id if isinstance(fact, facts.Beneficiary) else _duplicate(fact)
+        assert fact.version == (newest[aggregate].version + 1 if aggregate in newest else 1)
+        newest[aggregate] = fact
+    return newest
+
+
+def _duplicate(fact: facts.Fact) -> UUID:
+    assert isinstance(fact, facts.DuplicateSuspected | facts.DuplicateDecided)
+    return fact.duplicate_id
+
+
+# --- over HTTP ----------------------------------------------------------------------------------------------------
+
+
+async def test_an_officer_sees_a_person_of_the_own_district_with_four_digits_of_the_nik(office: Office) -> None:
+    await office.receive(event(SITI, "e1"))
+    answer = await office.get(f"/v1/beneficiaries/{SITI_ID}", Role.district_officer, BOJONEGORO)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "beneficiary_id": str(SITI_ID),
+        "district": BOJONEGORO,
+        "district_ref": "W-0001",
+        "revision": 1,
+        "recorded_at": "2026-04-07T12:00:00Z",
+        "name": NAME,
+        "sex": "female",
+        "birth_date": "1990-05-01",
+        "nik_last_four": "0001",
+        "ppks": "person_with_disability",
+        "ppks_group": "disability",
+        "disabilities": ["physical", "hearing"],
+        "status": "client",
+        "unit": "UPT Rehabilitasi Sosial Contoh",
+        "skills": ["sewing", "handicraft"],
+        "leaves_unit_on": "2026-06-30",
+        "consent": {"by": "self", "form": "braille", "on": "2026-01-15"},
+    }
+
+
+async def test_a_foreign_person_is_not_found_like_an_unknown_one(office: Office) -> None:
+    await office.receive(event(SITI, "e1"))
+    foreign = await office.get(f"/v1/beneficiaries/{SITI_ID}", Role.district_officer, SURABAYA)
+    unknown = await office.get(f"/v1/beneficiaries/{uuid4()}", Role.district_officer, SURABAYA)
+    assert foreign.status_code == unknown.status_code == 404
+    assert foreign.content == unknown.content
+    assert foreign.headers["content-type"] == "application/problem+json"
+    assert foreign.json()["type"] == "urn:berdaya:problem:not_found"
+
+
+@pytest.mark.parametrize("role", [Role.province_officer, Role.auditor, Role.admin])
+async def test_the_province_sees_everybody(office: Office, role: Role) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    answer = await office.get("/v1/beneficiaries", role)
+    assert {item["district"] for item in answer.json()["items"]} == {BOJONEGORO, SURABAYA}
+
+
+async def test_a_list_never_shows_a_foreign_district(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    own = await office.get("/v1/beneficiaries", Role.district_officer, SURABAYA)
+    assert [item["district_ref"] for item in own.json()["items"]] == ["S-1"]
+    foreign = await office.get("/v1/beneficiaries", Role.district_officer, SURABAYA, district=BOJONEGORO)
+    assert foreign.status_code == 404
+    assert (await office.get("/v1/beneficiaries", Role.admin, district="9999")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("role", "district"), [(Role.viewer, None), (Role.treasurer, None), (Role.district_system, BOJONEGORO)]
+)
+async def test_viewers_treasurers_and_systems_read_no_person(office: Office, role: Role, district: str | None) -> None:
+    await office.receive(event(SITI, "e1"))
+    answers = [
+        await office.get("/v1/beneficiaries", role, district),
+        await office.get(f"/v1/beneficiaries/{SITI_ID}", role, district),
+        await office.get("/v1/duplicates", role, district),
+        await office.look_up(NIK, role, district),
+    ]
+    assert [answer.status_code for answer in answers] == [403] * 4
+
+
+async def test_a_district_officer_neither_reads_nor_decides_duplicates(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    duplicate = await office.open_duplicate()
+    assert (await office.get("/v1/duplicates", Role.district_officer, BOJONEGORO)).status_code == 403
+    refused = await office.decide(duplicate, "same", key="k", role=Role.district_officer)
+    assert refused.status_code == 403
+    assert (await office.decide(duplicate, "same", key="k", role=Role.auditor)).status_code == 403
+
+
+async def test_without_a_token_nothing_is_answered(office: Office) -> None:
+    paths = ["/v1/beneficiaries", f"/v1/beneficiaries/{SITI_ID}", "/v1/duplicates"]
+    assert [(await office.client.get(path)).status_code for path in paths] == [401] * 3
+
+
+async def test_pages_follow_each_other_without_gap_or_repeat(office: Office) -> None:
+    refs = [f"W-{number}" for number in range(5)]
+    await office.receive(*(event(namesake(ref, nik=None), ref) for ref in refs))
+    seen: list[str] = []
+    query: dict[str, str | int] = {"limit": 2}
+    for expected in (2, 2, 1):
+        page = (await office.get("/v1/beneficiaries", Role.admin, **query)).json()
+        assert len(page["items"]) == expected
+        seen += [item["district_ref"] for item in page["items"]]
+        query["after"] = page["next"]
+    assert page["next"] is None
+    assert sorted(seen) == refs
+
+
+async def test_a_full_last_page_says_that_it_is_the_last(office: Office) -> None:
+    await office.receive(event(namesake("A"), "e1"), event(namesake("B"), "e2"))
+    assert (await office.get("/v1/beneficiaries", Role.admin, limit=2)).json()["next"] is None
+    assert (await office.get("/v1/duplicates", Role.admin, limit=1)).json()["next"] is None
+
+
+async def test_the_list_is_filtered_by_district_status_and_skill(office: Office) -> None:
+    await office.receive(
+        event(namesake("A", nik=None), "e1"),
+        event(replace(namesake("B", nik=None), status=Status.ex_client, skills=("sew_ing",)), "e2"),
+        event(replace(namesake("C", nik=None), skills=("cooking", "sewing")), "e3", district=SURABAYA),
+    )
+
+    async def refs(**query: str) -> set[str]:
+        answer = await office.get("/v1/beneficiaries", Role.province_officer, **query)
+        return {item["district_ref"] for item in answer.json()["items"]}
+
+    assert await refs(district=BOJONEGORO) == {"A", "B"}
+    assert await refs(status="ex_client") == {"B"}
+    assert await refs(skill="sewing") == {"A", "C"}
+    assert await refs(skill="sew_ing") == {"B"}
+    assert await refs(skill="sew") == set()
+    assert await refs(skill="sewing", district=SURABAYA, status="client") == {"C"}
+
+
+@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 501}, {"after": "x"}, {"status": "lost"}, {"district": "1"}])
+async def test_a_query_out_of_bounds_is_refused(office: Office, query: dict[str, str | int]) -> None:
+    answer = await office.get("/v1/beneficiaries", Role.admin, **query)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid_request"
+
+
+async def test_a_lookup_tells_where_a_nik_is_known_and_the_ids_of_the_own_district(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    surabaya = str(beneficiary_id(SURABAYA, "S-1"))
+    own = await office.look_up(NIK, Role.district_officer, SURABAYA)
+    assert own.json() == {"known": True, "districts": [BOJONEGORO, SURABAYA], "beneficiary_ids": [surabaya]}
+    province = await office.look_up(NIK, Role.province_officer)
+    assert province.json()["beneficiary_ids"] == [str(SITI_ID), surabaya]
+    unknown = await office.look_up(OTHER_NIK, Role.province_officer)
+    assert unknown.json() == {"known": False, "districts": [], "beneficiary_ids": []}
+
+
+async def test_a_suspected_duplicate_is_shown_with_both_people(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    (item,) = (await office.get("/v1/duplicates", Role.province_officer, state="open")).json()["items"]
+    assert item["because"] == "same_nik"
+    assert {person["district"] for person in item["people"]} == {BOJONEGORO, SURABAYA}
+    assert [person["nik_last_four"] for person in item["people"]] == ["0001", "0001"]
+    assert (await office.get("/v1/duplicates", Role.province_officer, state="same")).json()["items"] == []
+
+
+@pytest.mark.parametrize("decision", ["same", "different"])
+async def test_a_decision_closes_the_suspicion_and_is_told_once(office: Office, decision: str) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    duplicate = await office.open_duplicate()
+    answer = await office.decide(duplicate, decision, key="k1")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["state"], body["decided_by"], body["reason"]) == (decision, "rini", "sudah dicek")
+    retried = await office.decide(duplicate, decision, key="k1")
+    assert (retried.status_code, retried.content) == (200, answer.content)
+    told = [fact for fact in await office.facts() if isinstance(fact, facts.DuplicateDecided)]
+    assert [(fact.decision, fact.version) for fact in told] == [(decision, 2)]
+
+
+async def test_a_second_decision_is_refused_with_the_one_that_stands(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    duplicate = await office.open_duplicate()
+    await office.decide(duplicate, "different", key="k1")
+    answer = await office.decide(duplicate, "same", key="k2")
+    assert answer.status_code == 409
+    assert (answer.json()["code"], answer.json()["decision"]) == ("already_decided", "different")
+
+
+async def test_of_two_officers_who_decide_at_once_one_is_refused(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    duplicate = await office.open_duplicate()
+    answers = await asyncio.gather(*(office.decide(duplicate, "same", key=key) for key in ("k1", "k2", "k3")))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+
+
+async def test_a_decision_outlives_its_ground(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.decide(await office.open_duplicate(), "different", key="k1")
+    told = len(await office.facts())
+    await office.receive(event(namesake("B", nik=None, revision=2), "e3", minute=1))
+    await office.receive(event(namesake("B", revision=3), "e4", minute=2))
+    assert list((await office.suspicions()).values()) == ["different"]
+    assert len(await office.facts()) == told
+
+
+async def test_a_withdrawn_suspicion_cannot_be_decided(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    duplicate = await office.open_duplicate()
+    await office.receive(event(namesake("B", nik=None, revision=2), "e3", minute=1))
+    answer = await office.decide(duplicate, "same", key="k1")
+    assert (answer.status_code, answer.json()["decision"]) == (409, "withdrawn")
+
+
+async def test_a_decision_needs_a_key_a_reason_and_a_suspicion(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    duplicate = await office.open_duplicate()
+    assert (await office.decide(duplicate, "same", key=None)).json()["code"] == "idempotency_key_missing"
+    assert (await office.decide(duplicate, "perhaps", key="k1")).status_code == 422
+    assert (await office.decide(str(uuid4()), "same", key="k2")).status_code == 404
+    await office.decide(duplicate, "same", key="k3")
+    assert (await office.decide(duplicate, "different", key="k3")).json()["code"] == "idempotency_key_reused"
+
+
+async def test_every_call_documents_its_answer_and_its_problems(office: Office) -> None:
+    paths = (await office.client.get("/openapi.json")).json()["paths"]
+    for path in ("/v1/beneficiaries", "/v1/beneficiaries/{beneficiary_id}", "/v1/lookups", "/v1/duplicates"):
+        for operation in paths[path].values():
+            assert operation["summary"]
+            assert operation["responses"]["200"]["content"]["application/json"]["schema"]
+            assert "application/problem+json" in operation["responses"]["422"]["content"]
+    problems = paths["/v1/duplicates/{duplicate_id}/decision"]["post"]["responses"]
+    assert "already_decided" in problems["409"]["content"]["application/problem+json"]["examples"]
+
+
+# --- privacy, the journey, the schema ------------------------------------------------------------------------------
+
+
+async def test_a_name_and_a_nik_are_found_nowhere_but_in_the_rows_of_the_registry(
+    office: Office, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    canary = replace(SITI, name="Kenari Rahasia", nik="3522014105901717")
+    wrong = replace(canary, district_ref="W-0009", nik="352201410590171X")
+    unreadable = event(canary, "e6")._replace(value=msgspec.json.encode({"name": canary.name, "nik": [canary.nik]}))
+    await office.receive(event(canary, "e1"), event(replace(canary, district_ref="W-0002"), "e2"), event(wrong, "e3"))
+    await office.receive(event(replace(canary, status=Status.moved), "e4", minute=1), event(canary, "e5"), unreadable)
+    assert canary.nik is not None
+    bodies = [
+        await office.look_up(canary.nik, Role.province_officer),
+        await office.look_up(wrong.nik or "", Role.province_officer),
+        await office.look_up(canary.nik, Role.viewer),
+        await office.get("/v1/beneficiaries", Role.admin, skill=canary.name),
+        await office.decide(await office.open_duplicate(), "same", key="k"),
+        await office.client.get("/openapi.json"),
+        await office.client.get("/metrics"),
+    ]
+    seen = [answer.text for answer in bodies if not answer.request.url.path.endswith("/decision")]
+    shown = bodies[4].text
+    async with office.node.database.reading() as session:
+        for query in (
+            "SELECT payload, envelope, aggregateid FROM outbox",
+            "SELECT * FROM inbox",
+            "SELECT event_id, reason, detail FROM quarantine",
+            "SELECT fingerprint FROM reply",
+            "SELECT nik_token, nik_sealed FROM person",
+        ):
+            seen += [str(tuple(row)) for row in await run(session, query)]
+    output = capfd.readouterr()
+    seen += [output.out, output.err, caplog.text]
+    for secret in (canary.name, canary.nik, wrong.nik or "", "1990-05-01"):
+        assert not [text for text in seen if secret in text]
+    assert canary.nik not in shown
+    assert canary.name in shown, "the officer who decides must see the two people"
+
+
+async def test_an_event_sent_over_http_comes_back_as_a_receipt_and_goes_out_as_a_fact(office: Office) -> None:
+    node = office.node
+    envelope, data = read_record(event(SITI, "e1"))
+    headers = office.credentials(Role.district_system, BOJONEGORO) | {"Content-Type": STRUCTURED}
+    async with node.running():
+        taken = await office.client.post("/v1/events", headers=headers, content=write_structured(envelope, data))
+        assert taken.status_code == 202
+        async with asyncio.timeout(20), node.log.subscribe("test", ["facts.registry"], _from_the_start) as facts_topic:
+            while not (told := await facts_topic.read(limit=10, timeout=1)):
+                pass
+        assert await office.verdict("e1") == ("accepted", "accepted", [])
+    assert [record.key for record in told] == [str(SITI_ID).encode()]
+
+
+async def _from_the_start(partitions: Any) -> dict[Any, int]:
+    return dict.fromkeys(partitions, 0)
+
+
+def test_the_registry_reads_one_topic_per_district_and_no_fact() -> None:
+    assert len(TOPICS) == 38
+    assert all(topic.startswith("intake.registry.") for topic in TOPICS)
+
+
+async def test_the_migration_makes_the_tables_that_the_code_declares(database_for: DatabaseFor) -> None:
+    database = await database_for("registry", METADATA)
+    async with database.transaction() as session:
+        connection = await session.connection()
+        differences = await connection.run_sync(lambda found: _differences(MigrationContext.configure(found), METADATA))
+    assert differences == []
+
+
+def _differences(context: MigrationContext, metadata: MetaData) -> Sequence[Any]:
+    """But for the tables of the chassis, which belong to another metadata."""
+    return [
+        found
+        for found in compare_metadata(context, metadata)
+        if isinstance(found, list) or getattr(found[1], "name", "") in metadata.tables
+    ]
