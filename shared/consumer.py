@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from shared.database import Database, now, run, set_wise
 from shared.events.envelope import Record
+from shared.failpoint import reached
 from shared.inbox import Inbox
 from shared.log import Log, Partition, Subscription
 from shared.telemetry import Metrics
@@ -136,11 +137,14 @@ class Consumer:
             if fresh:
                 await self._inbox.apply(session, fresh)  # 4 apply
                 await _save_offsets(session, following)
+            reached("applied")
             if not full or started - self._settled > SETTLE_SECONDS:
                 await self._deferred.settle(session)
                 self._settled = started
         # 5 the transaction is committed
+        reached("committed")
         await subscription.bookmark(following)  # 6
+        reached("bookmarked")
         self._metrics.count("events_dropped_total", len(records) - len(fresh))
         return bool(fresh)
 

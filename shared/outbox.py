@@ -15,6 +15,7 @@ from shared.events.catalogue import NAMES, facts_topic, receipts_topic
 from shared.events.envelope import Envelope, Outgoing, to_headers
 from shared.events.facts import Fact
 from shared.events.receipts import Receipt
+from shared.failpoint import reached
 from shared.log import Log
 from shared.telemetry import Metrics
 
@@ -117,6 +118,7 @@ class Relay:
                 return 0
             records = [record for row in rows for record in self._unfold(*row)]
             await self._log.append(records)
+            reached("sent")
             await set_wise(
                 session,
                 "UPDATE outbox SET published_at = :at WHERE id IN (SELECT r.id FROM {rows})",

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from shared.database import Database, is_transient, now, run
+from shared.failpoint import reached
 from shared.log import Log, LogUnavailable
 from shared.refusals import TITLES, Refused
 from shared.security import Caller, Role, Unauthenticated, Verifier
@@ -96,6 +97,7 @@ class Call:
             if stored is not None:
                 return _json(stored)
             body = msgspec.json.encode(await work(session))
+            reached("row saved")
             await run(
                 session,
                 "UPDATE reply SET status = 200, body = :body WHERE sub = :sub AND key = :key",
@@ -103,6 +105,7 @@ class Call:
                 sub=who.sub,
                 key=self.key,
             )
+        reached("replied nothing")
         return _json(body)
 
     async def _stored(self, session: AsyncSession, who: Caller) -> bytes | None:

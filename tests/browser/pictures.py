@@ -5,24 +5,24 @@ import sys
 import tempfile
 from pathlib import Path
 
+from playwright.async_api import ViewportSize
+
 from tests.browser.chromium import chromium, sign_in
 from tests.browser.server import Server
 
-WIDE = {"width": 1360, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE = ViewportSize(width=1360, height=900)
+PHONE = ViewportSize(width=390, height=844)
 
 
 async def take(folder: Path) -> None:
     """The province on a desk and on a phone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as state:
-        with await Server.prepared(Path(state)) as server:
-            async with chromium() as browser:
-                for name, size, scale in (("dashboard", WIDE, 1), ("dashboard-phone", PHONE, 2)):
-                    page = await browser.new_page(viewport=size, device_scale_factor=scale)  # type: ignore[arg-type]
-                    await sign_in(page, server.link())
-                    await page.locator("#live[data-state=on]").wait_for()
-                    await page.screenshot(path=folder / f"{name}.png")
+    with tempfile.TemporaryDirectory() as state, await Server.prepared(Path(state)) as server:
+        async with chromium() as browser:
+            for name, size, scale in (("dashboard", WIDE, 1), ("dashboard-phone", PHONE, 2)):
+                page = await browser.new_page(viewport=size, device_scale_factor=scale)
+                await sign_in(page, server.link())
+                await page.locator("#live[data-state=on]").wait_for()
+                await page.screenshot(path=folder / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -94,9 +94,7 @@ def _reports(chance: random.Random, person: _Person) -> Iterator[_Report]:
         shares = (0.75, 0.2, 0.15) if bad else (0.26, 0.06, 0.07 if staff else 0)
         materials, production, wages = (_rounded(turnover * share) for share in shares)
         use = "in_use" if tailor else _one_of(chance, _USES)
-        yield _Report(
-            first + place, turnover, materials, production, wages, staff, max(1, turnover // 400_000), use
-        )
+        yield _Report(first + place, turnover, materials, production, wages, staff, max(1, turnover // 400_000), use)
 
 
 async def _insert_people(session: AsyncSession, people: Sequence[_Person]) -> None:

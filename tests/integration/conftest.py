@@ -1,7 +1,6 @@
-"""Migrated, empty databases: on SQLite always, on PostgreSQL where BERDAYA_TEST_POSTGRES names a server."""
+"""Migrated, empty databases: on SQLite always, on PostgreSQL where a server can be had."""
 
 import asyncio
-import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -15,16 +14,17 @@ from sqlalchemy import MetaData
 from shared.database import Database
 from shared.migrate import upgrade
 from shared.settings import ServiceName
+from tests.conftest import Components
 
-POSTGRES = "BERDAYA_TEST_POSTGRES"
 DatabaseFor = Callable[[ServiceName, MetaData], Awaitable[Database]]
 
 
 class Templates:
     """One migrated database per kind and service, copied for each test: migrating every time would take longer."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, components: Components) -> None:
         self._folder = folder
+        self._components = components
         self._names: dict[ServiceName, str] = {}
 
     async def sqlite(self, service: ServiceName, metadata: MetaData, path: Path) -> str:
@@ -37,21 +37,32 @@ class Templates:
     async def postgres(self, service: ServiceName, metadata: MetaData) -> str:
         if service not in self._names:
             name = f"template_{service}_{secrets.token_hex(4)}"
-            await _administer(f'CREATE DATABASE "{name}"')
-            await _migrate(_url(name), service, metadata)
+            await self.administer(f'CREATE DATABASE "{name}"')
+            await _migrate(self._url(name), service, metadata)
             self._names[service] = name
         name = f"test_{service}_{secrets.token_hex(4)}"
-        await _administer(f'CREATE DATABASE "{name}" TEMPLATE "{self._names[service]}"')
-        return _url(name)
+        await self.administer(f'CREATE DATABASE "{name}" TEMPLATE "{self._names[service]}"')
+        return self._url(name)
 
     async def drop(self) -> None:
         for name in self._names.values():
-            await _administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+            await self.administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    async def administer(self, statement: str) -> None:
+        connection = await asyncpg.connect(self._components.address("postgres"))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    def _url(self, name: str) -> str:
+        admin = urlsplit(self._components.address("postgres"))
+        return admin._replace(scheme="postgresql+asyncpg", path=f"/{name}").geturl()
 
 
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
-    found = Templates(tmp_path_factory.mktemp("templates"))
+def templates(tmp_path_factory: pytest.TempPathFactory, components: Components) -> Iterator[Templates]:
+    found = Templates(tmp_path_factory.mktemp("templates"), components)
     yield found
     asyncio.run(found.drop())
 
@@ -61,8 +72,6 @@ async def database_for(
     request: pytest.FixtureRequest, tmp_path: Path, templates: Templates
 ) -> AsyncIterator[DatabaseFor]:
     """`await database_for("grants", METADATA)` is a migrated, empty database, gone after the test."""
-    if request.param == "postgres" and POSTGRES not in os.environ:
-        pytest.skip(f"{POSTGRES} names no PostgreSQL server, e.g. postgresql://admin:…@127.0.0.1:5432/postgres")
     made: list[Database] = []
 
     async def make(service: ServiceName, metadata: MetaData) -> Database:
@@ -77,22 +86,10 @@ async def database_for(
     for database in made:
         await database.close()
         if not database.is_sqlite:
-            await _administer(f'DROP DATABASE "{database.url.rpartition("/")[2]}" WITH (FORCE)')
+            await templates.administer(f'DROP DATABASE "{database.url.rpartition("/")[2]}" WITH (FORCE)')
 
 
 async def _migrate(url: str, service: ServiceName, metadata: MetaData) -> None:
     database = Database(url)
     await upgrade(database, service, metadata)
     await database.close()
-
-
-async def _administer(statement: str) -> None:
-    connection = await asyncpg.connect(os.environ[POSTGRES])
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def _url(name: str) -> str:
-    return urlsplit(os.environ[POSTGRES])._replace(scheme="postgresql+asyncpg", path=f"/{name}").geturl()

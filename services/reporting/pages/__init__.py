@@ -1,0 +1,18 @@
+"""The pages people read: HTML that needs no script, in both languages."""
+
+from fastapi import APIRouter
+
+from services.reporting.pages import reading, sign_in
+from services.reporting.pages.sign_in import sign_in_link
+from shared.database import Database
+from shared.settings import Settings
+
+__all__ = ["pages", "sign_in_link"]
+
+
+def pages(settings: Settings, database: Database) -> APIRouter:
+    """All pages, to be mounted on the application of reporting."""
+    router = APIRouter(include_in_schema=False)
+    router.include_router(reading.router)
+    router.include_router(sign_in.router(settings, database))
+    return router

@@ -1,0 +1,177 @@
+"""How every page is answered: its headers, its language, its errors as pages, and the files it links to.
+
+Addresses in a page are relative, so that it works at `/` and below `/reporting/` alike.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+
+from services.reporting.api import SESSION_COOKIE
+from services.reporting.wording import WORDS, Language
+from shared.database import is_transient
+from shared.refusals import Refused
+from shared.security import Unauthenticated
+from shared.web import RETRY_AFTER_SECONDS, context
+
+LANGUAGE_COOKIE = "berdaya_language"
+
+_YEAR_SECONDS = 365 * 86_400
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-cache",
+    "Vary": "Cookie, Authorization, Accept-Encoding",
+}
+_FOLDER = Path(__file__).parent.parent
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(_FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    auto_reload=False,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+class Page(APIRoute):
+    """Answers its errors as pages too, in the reader's language and without a stack trace."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def page(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except Unauthenticated as error:
+                return _sign_in_first(request, error)
+            except (Refused, HTTPException, RequestValidationError) as error:
+                code = error.code if isinstance(error, Refused) else "not_found"
+                return _error(request, code, 403 if code in ("forbidden", "foreign_form") else 404)
+            except Exception as error:
+                if is_transient(error):
+                    context(request).metrics.count("faults_total")
+                    return _error(request, "unavailable", 503, {"Retry-After": RETRY_AFTER_SECONDS})
+                context(request).logger.error("page failed", path=request.url.path, exc_info=True)
+                return _error(request, "internal", 500)
+
+        return page
+
+
+def render(
+    request: Request, template: str, status: int = 200, headers: dict[str, str] | None = None, /, **values: object
+) -> Response:
+    words = WORDS[_language(request)]
+    fragment = "fragment" in request.query_params
+    html = _TEMPLATES.get_template(template).render(
+        t=words,
+        base="../" * (request.scope["route"].path.count("/") - 1) or "./",
+        layout="fragment.html" if fragment else "page.html",
+        asset=_asset_address,
+        link=lambda **changes: _link(request, **changes),
+        **({"who": None, "stream": False} | values),
+    )
+    body, encoding = html.encode(), {}
+    if _reads_gzip(request):
+        body, encoding = _compressed(body), {"Content-Encoding": "gzip"}
+    response = Response(
+        body, status, {**_HEADERS, **encoding, **(headers or {})}, media_type="text/html; charset=utf-8"
+    )
+    if request.query_params.get("lang") in WORDS:
+        response.set_cookie(
+            LANGUAGE_COOKIE, words.language, max_age=_YEAR_SECONDS, httponly=True, samesite="lax", path="/"
+        )
+    return response
+
+
+def _reads_gzip(request: Request) -> bool:
+    """There may be no gateway in front that compresses."""
+    return "gzip" in request.headers.get("accept-encoding", "")
+
+
+def _compressed(body: bytes) -> bytes:
+    return gzip.compress(body, compresslevel=6, mtime=0)
+
+
+def _error(request: Request, code: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    return render(request, "error.html", status, headers, code=code)
+
+
+def _sign_in_first(request: Request, error: Unauthenticated) -> Response:
+    """To the sign-in page; a script that fetches a fragment is told plainly instead."""
+    if SESSION_COOKIE in request.cookies or "authorization" in request.headers:
+        here = context(request)
+        here.metrics.count("refused_tokens_total")
+        here.logger.warning("token refused", why=error.why, path=request.url.path)
+    if "fragment" in request.query_params:
+        return Response(status_code=401, headers={**_HEADERS, "WWW-Authenticate": "Bearer"})
+    depth = request.scope["route"].path.count("/") - 1
+    return see_other("../" * depth + "sign-in")
+
+
+def see_other(address: str) -> Response:
+    return Response(status_code=303, headers={**_HEADERS, "Location": address})
+
+
+def _language(request: Request) -> Language:
+    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        for language in WORDS:
+            if asked == language:
+                return language
+    return next(iter(WORDS))
+
+
+def _link(request: Request, **changes: str | None) -> str:
+    """This page's own address with some parameters changed; None removes one."""
+    kept = {name: request.query_params.get(name) for name in ("month", "sort", "after", "ticket")}
+    return "?" + urlencode({name: value for name, value in {**kept, **changes}.items() if value is not None})
+
+
+class _Asset(NamedTuple):
+    body: bytes
+    compressed: bytes
+    media_type: str
+    version: str
+
+
+def _read_assets() -> dict[str, _Asset]:
+    found = {}
+    for path in sorted((_FOLDER / "static").iterdir()):
+        if path.suffix in _MEDIA_TYPES:
+            body = path.read_bytes()
+            version = hashlib.sha256(body).hexdigest()[:12]
+            found[path.name] = _Asset(body, _compressed(body), _MEDIA_TYPES[path.suffix], version)
+    return found
+
+
+_ASSETS = _read_assets()
+
+
+def _asset_address(name: str) -> str:
+    return f"static/{name}?v={_ASSETS[name].version}"
+
+
+def asset(request: Request, name: str, version: str) -> Response:
+    """Kept for a year under its version; without the right one it is asked for again each time."""
+    found = _ASSETS.get(name)
+    if found is None:
+        raise Refused("not_found")
+    cache = f"public, max-age={_YEAR_SECONDS}, immutable" if version == found.version else "no-cache"
+    headers = {**_HEADERS, "Cache-Control": cache, "Vary": "Accept-Encoding"}
+    if _reads_gzip(request):
+        return Response(found.compressed, 200, {**headers, "Content-Encoding": "gzip"}, found.media_type)
+    return Response(found.body, 200, headers, found.media_type)

@@ -1,0 +1,172 @@
+"""The pages of figures: the province, one district, one business. Each shows only what its reader may see."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.reporting import rules
+from services.reporting.api import Dashboards, Reader, dashboards, read_business
+from services.reporting.dashboard import Snapshot
+from services.reporting.pages import answers
+from services.reporting.pages.answers import Page, render
+from services.reporting.pages.figures import (
+    COLUMNS,
+    GRANT_ORDER,
+    NAME,
+    make_row,
+    net_chart,
+    read_cell,
+    segments,
+    sorted_rows,
+)
+from services.reporting.views import COUNTED
+from shared.database import now, run
+from shared.events.districts import DISTRICTS
+from shared.refusals import Refused
+from shared.security import Caller, Role
+from shared.web import Context, context
+
+BUSINESSES_SHOWN = 100
+STALE_SECONDS = 30
+"""A dashboard further behind than this says so above its figures."""
+
+router = APIRouter(route_class=Page, include_in_schema=False)
+From = Annotated[Dashboards, Depends(dashboards)]
+Here = Annotated[Context, Depends(context)]
+
+
+@router.get("/static/{name}")
+async def asset(request: Request, name: str, v: str = "") -> Response:
+    return answers.asset(request, name, v)
+
+
+@router.get("/")
+async def province(
+    request: Request, who: Reader, source: From, month: str | None = None, sort: str | None = None
+) -> Response:
+    """The province; a district officer sees beside it the own district only."""
+    snapshot = await _snapshot(source, month)
+    shown = {code: raw for code, raw in snapshot.districts.items() if who.sees(code)}
+    cells = {code: read_cell(raw) for code, raw in shown.items()}
+    populated = sum(1 for cell in cells.values() if cell["beneficiaries"][COUNTED])
+    return render(
+        request,
+        "province.html",
+        cell=read_cell(snapshot.province),
+        rows=sorted_rows([make_row(code, cell) for code, cell in cells.items()], sort),
+        total=make_row("", read_cell(snapshot.province)).values,
+        columns=COLUMNS,
+        sort=sort,
+        name_column=NAME,
+        populated=populated if who.district is None else None,
+        **await _shared(source, snapshot, who),
+    )
+
+
+@router.get("/district/{code}")
+async def district(
+    request: Request,
+    code: str,
+    who: Reader,
+    source: From,
+    here: Here,
+    month: str | None = None,
+    after: str = "",
+) -> Response:
+    """One district in full. The list of businesses is for officers, not for those who only view."""
+    if code not in DISTRICTS or not who.sees(code):
+        raise Refused("not_found")
+    snapshot = await _snapshot(source, month)
+    businesses = None
+    if who.role is not Role.viewer:
+        async with here.database.reading() as session:
+            businesses = await _businesses(session, code, after)
+    return render(
+        request,
+        "district.html",
+        code=code,
+        title=DISTRICTS[code].title,
+        cell=read_cell(snapshot.districts[code]),
+        businesses=businesses,
+        shown=BUSINESSES_SHOWN,
+        after=after,
+        **await _shared(source, snapshot, who),
+    )
+
+
+@router.get("/business/{beneficiary_id}")
+async def business(request: Request, beneficiary_id: UUID, who: Reader, here: Here) -> Response:
+    """One business with the evidence for its growth class (UU 27/2022 Art. 34)."""
+    async with here.database.reading() as session:
+        found = await read_business(session, beneficiary_id)
+        if found is None or not who.sees(found["district"]):
+            raise Refused("not_found")
+        person = (
+            await run(
+                session, "SELECT district_ref, status, unit FROM person WHERE beneficiary_id = :id", id=beneficiary_id
+            )
+        ).one()
+    return render(
+        request,
+        "business.html",
+        who=who,
+        person=person,
+        district=DISTRICTS[found["district"]],
+        growth=found["growth"],
+        reports=found["reports"],
+        chart=net_chart(found["reports"]),
+        rules=rules,
+    )
+
+
+async def _snapshot(source: Dashboards, month: str | None) -> Snapshot:
+    """Of a month that has reports, else Refused `not_found`. An empty `month` is the newest, as a form may send it."""
+    snapshot = await source.snapshot(None)
+    if not month or month == snapshot.month:
+        return snapshot
+    if month not in snapshot.months:
+        raise Refused("not_found")
+    return await source.snapshot(month)
+
+
+async def _shared(source: Dashboards, snapshot: Snapshot, who: Caller) -> dict[str, object]:
+    """What every page of figures needs besides its figures."""
+    lag = await source.lag()
+    return {
+        "who": who,
+        "snapshot": snapshot,
+        "lag": lag,
+        "age": max(lag.seconds, (now() - lag.as_of).total_seconds()),
+        "stale_seconds": STALE_SECONDS,
+        "stream": True,
+        "segments": segments,
+        "grant_order": lambda grants: [(status, grants[status]) for status in GRANT_ORDER],
+        "rules": rules,
+        "districts": DISTRICTS,
+    }
+
+
+async def _businesses(session: AsyncSession, code: str, after: str) -> list[dict[str, Any]]:
+    """Ex-clients of a district by number, one more than is shown so that the page knows of a next one."""
+    found = await run(
+        session,
+        """SELECT p.beneficiary_id, p.district_ref, p.growth_class, t.month, t.net_profit
+           FROM person p LEFT JOIN report t ON t.person_no = p.no
+            AND t.month = (SELECT max(n.month) FROM report n WHERE n.person_no = p.no)
+           WHERE p.district = :district AND p.status = :counted AND p.district_ref > :after
+           ORDER BY p.district_ref LIMIT :most""",
+        district=code,
+        counted=COUNTED,
+        after=after,
+        most=BUSINESSES_SHOWN + 1,
+    )
+    return [
+        {
+            **row,
+            "beneficiary_id": UUID(str(row["beneficiary_id"])),
+            "month": rules.month_name(row["month"]) if row["month"] is not None else None,
+        }
+        for row in found.mappings()
+    ]

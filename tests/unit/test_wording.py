@@ -1,0 +1,137 @@
+"""The pages speak both languages completely, and spell numbers as the office does."""
+
+import re
+import string
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from services.reporting.pages.figures import COLUMNS, GRANT_ORDER, NAME
+from services.reporting.views import CLASSES, GRANT_STATUSES, STATUSES
+from services.reporting.wording import CATALOGUE, LANGUAGES, WORDS
+from shared.events.district import AssetUse
+from shared.security import Role
+
+REPORTING = Path(__file__).parents[2] / "services" / "reporting"
+TEMPLATES = sorted((REPORTING / "templates").glob("*.html"))
+PROGRAMS = [REPORTING / "wording.py", *sorted((REPORTING / "pages").glob("*.py"))]
+
+COMPOSED = {
+    "growth": CLASSES,
+    "beneficiaries": STATUSES,
+    "grants": GRANT_STATUSES,
+    "asset_use": tuple(AssetUse),
+    "role": tuple(Role),
+    "language": LANGUAGES,
+    "money": ("budget", "committed", "disbursed", "undisbursed", "remaining"),
+    "districts": (NAME, *(column.key for column in COLUMNS if column.part in ("beneficiaries", "income"))),
+    "headline": ("turnover", "net_profit", "net_profit_median"),
+    "business": ("turnover", "materials", "production", "wages", "net_profit", "employees", "orders"),
+    "sign_in": ("bad_ticket", "bad_token", "bad_role"),
+    "error": tuple(
+        code + end
+        for code in ("not_found", "forbidden", "foreign_form", "unavailable", "internal")
+        for end in ("", "_hint")
+    ),
+}
+"""Keys put together from a section and a name that only the data knows."""
+
+
+def test_every_string_is_there_in_both_languages_with_the_same_values() -> None:
+    for key, forms in CATALOGUE.items():
+        assert set(forms) - {"en_one"} == set(LANGUAGES), key
+        assert all(form.strip() == form != "" for form in forms.values()), key
+        assert len({_fields(form) for form in forms.values()}) == 1, key
+
+
+def test_the_catalogue_has_every_string_the_pages_use_and_no_other() -> None:
+    sections = {key.partition(".")[0] for key in CATALOGUE}
+    composed = {f"{section}.{name}" for section, names in COMPOSED.items() for name in names}
+    written = {
+        key
+        for path in (*TEMPLATES, *PROGRAMS)
+        for key in re.findall(r'"([a-z_]+\.[a-z_0-9]+)"', path.read_text())
+        if key.partition(".")[0] in sections
+    }
+    assert (composed | written) - set(CATALOGUE) == set(), "missing"
+    assert set(CATALOGUE) - (composed | written) == set(), "unused"
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_a_template_has_no_words_of_its_own(path: Path) -> None:
+    """Besides the name of the system, and the commands that are typed as they stand."""
+    text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<code>.*?</code>|<[^<>]*>", " ", path.read_text(), flags=re.DOTALL)
+    text = re.sub(r"\{%.*?%\}|<[^<>]*>", " ", text, flags=re.DOTALL)
+    attributes = path.name == "stream.html"
+    assert attributes or set(re.findall(r"[A-Za-z]{2,}", text)) <= {"Berdaya"}
+
+
+def test_grants_are_shown_under_every_status_they_can_have() -> None:
+    assert sorted(GRANT_ORDER) == sorted(GRANT_STATUSES)
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "indonesian", "english"),
+    [
+        ("number", 1234567, "1.234.567", "1,234,567"),
+        ("percent", 0.846, "84,6%", "84.6%"),
+        ("percent", -0.05, "-5,0%", "-5.0%"),
+        ("rupiah", 3_000_000, "Rp3.000.000", "Rp3,000,000"),
+        ("rupiah", -250_000, "-Rp250.000", "-Rp250,000"),
+        ("rupiah", 0, "Rp0", "Rp0"),
+        ("about", 999_000, "Rp999.000", "Rp999,000"),
+        ("about", 725_400_000, "Rp725 juta", "Rp725 million"),
+        ("about", -12_340_000, "-Rp12,3 juta", "-Rp12.3 million"),
+        ("about", 999_600_000, "Rp1 miliar", "Rp1 billion"),
+        ("about", 1_250_000_000, "Rp1,25 miliar", "Rp1.25 billion"),
+        ("about", 2_500_000_000_000, "Rp2,5 triliun", "Rp2.5 trillion"),
+        ("millions", 1_250_000_000, "1.250,0", "1,250.0"),
+        ("finer_millions", 2_450_000, "2,45", "2.45"),
+    ],
+)
+def test_numbers_are_spelled_as_each_language_spells_them(
+    form: str, value: float, indonesian: str, english: str
+) -> None:
+    assert [getattr(WORDS[language], form)(value).replace("\u00a0", " ") for language in LANGUAGES] == [
+        indonesian,
+        english,
+    ]
+
+
+def test_months_and_times_are_those_of_east_java() -> None:
+    moment = datetime(2026, 11, 24, 17, 30, 5, tzinfo=UTC)
+    assert WORDS["id"].month("2026-10") == "Okt 2026"
+    assert WORDS["en"].month("2026-10") == "Oct 2026"
+    assert WORDS["id"].moment(moment) == "25 Nov 2026, 00.30.05 WIB"
+    assert WORDS["en"].moment(moment) == "25 Nov 2026, 00:30:05 WIB (UTC+7)"
+
+
+def test_a_month_no_calendar_knows_still_has_a_name() -> None:
+    assert WORDS["id"].month("0000-05") == "Mei 0000"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "indonesian", "english"),
+    [
+        (0, "0 detik", "0 seconds"),
+        (0.42, "0,4 detik", "0.4 seconds"),
+        (1, "1 detik", "1 second"),
+        (34.2, "34 detik", "34 seconds"),
+        (125, "2 menit", "2 minutes"),
+        (7300, "2 jam", "2 hours"),
+        (200_000, "2 hari", "2 days"),
+    ],
+)
+def test_an_age_is_told_in_one_unit(seconds: float, indonesian: str, english: str) -> None:
+    assert [WORDS[language].duration(seconds) for language in LANGUAGES] == [indonesian, english]
+
+
+def test_one_event_is_not_one_events() -> None:
+    assert WORDS["en"]("live.behind", one=True, events="1", age="0 seconds") == "1 event, 0 seconds behind"
+    assert WORDS["en"]("live.behind", events="2", age="0 seconds") == "2 events, 0 seconds behind"
+    assert WORDS["id"]("live.behind", one=True, events="1", age="0 detik") == "tertinggal 1 peristiwa, 0 detik"
+
+
+def _fields(form: str) -> frozenset[str]:
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(form) if name)
