@@ -132,10 +132,12 @@ class Consumer:
     async def _commit(
         self, subscription: Subscription, records: Sequence[Record], started: float, *, full: bool
     ) -> bool:
+        reached("read")
         async with self._database.transaction() as session:  # 2 begin
             fresh, following = await self._lock_offsets(session, subscription, records)  # 3 drop what is not new
             if fresh:
                 await self._inbox.apply(session, fresh)  # 4 apply
+                reached("row saved")
                 await _save_offsets(session, following)
             reached("applied")
             if not full or started - self._settled > SETTLE_SECONDS:

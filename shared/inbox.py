@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database import lock_districts, now, run, run_many, set_wise
 from shared.events import receipts
 from shared.events.catalogue import Event, Invalid, Undecodable, decode, topic_district
+from shared.events.districts import DISTRICTS
 from shared.events.envelope import Record, source_district
 from shared.events.receipts import Answer, Receipt, Verdict
 from shared.outbox import emit_receipts
@@ -52,7 +53,7 @@ class Inbox:
     async def apply(self, session: AsyncSession, records: Sequence[Record]) -> None:
         """Bring each record to a verdict or into waiting, then whatever that set free."""
         arrivals = [arrival for record in records if (arrival := self._read(record)) is not None]
-        await lock_districts(session, {code for arrival in arrivals if (code := _district(arrival))})
+        await lock_districts(session, _districts(arrivals))
         fresh, again = await _split_seen(session, arrivals)
         blocked = await _blocked_keys(session, {arrival.record.topic for arrival in fresh})
         fresh = [_behind(arrival) if _is_behind(arrival, blocked) else arrival for arrival in fresh]
@@ -70,7 +71,7 @@ class Inbox:
         while ready := await _take_ready(session):
             numbers, records = zip(*ready, strict=True)
             arrivals = [arrival for record in records if (arrival := self._read(record)) is not None]
-            await lock_districts(session, {code for arrival in arrivals if (code := _district(arrival))})
+            await lock_districts(session, _districts(arrivals))
             answered = await self._answer(session, arrivals)
             still = {id(arrival): number for number, arrival in zip(numbers, arrivals, strict=True)}
             await _park_again(
@@ -93,7 +94,7 @@ class Inbox:
             return None
         arrival = self._read(record)
         assert arrival is not None, "a quarantined record is never one to ignore"
-        await lock_districts(session, {code} if (code := _district(arrival)) else ())
+        await lock_districts(session, _districts([arrival]))
         answers = await self._answer(session, [arrival])
         answer = answers[0][1]
         if answer.verdict is Verdict.quarantined:
@@ -257,8 +258,14 @@ def _quarantine_key(record: Record) -> str:
     return f"quarantine/{record.topic}/{(record.key or b'').hex()}"
 
 
-def _district(arrival: _Arrival) -> str:
-    return arrival.key.district or (getattr(arrival.event.data, "district", "") if arrival.event else "")
+def _districts(arrivals: Sequence[_Arrival]) -> set[str]:
+    """The districts that these events touch. A fact that names none, e.g. of a suspected pair, may touch any."""
+    found = {
+        arrival.key.district or getattr(arrival.event.data, "district", "")
+        for arrival in arrivals
+        if arrival.event is not None
+    }
+    return set(DISTRICTS) if "" in found else found
 
 
 async def _quarantine(session: AsyncSession, answered: Sequence[tuple[_Arrival, Answer]]) -> None:

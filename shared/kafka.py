@@ -22,8 +22,10 @@ _STOP_SECONDS = 4.0
 
 
 class KafkaLog:
-    def __init__(self, servers: str) -> None:
+    def __init__(self, servers: str, *, session_timeout: float = 30.0) -> None:
+        """`session_timeout`: seconds without a sign of life after which the broker gives a member's partitions away."""
         self._servers = servers
+        self._session_ms = int(session_timeout * 1000)
         self._producer: AIOKafkaProducer | None = None
         self._lock = asyncio.Lock()
         self._partitioner = DefaultPartitioner()
@@ -56,8 +58,8 @@ class KafkaLog:
             enable_auto_commit=False,  # the default commits records not yet applied
             auto_offset_reset="earliest",  # the default, latest, skips what came before the first start
             max_poll_interval_ms=600_000,
-            session_timeout_ms=30_000,
-            heartbeat_interval_ms=3_000,
+            session_timeout_ms=self._session_ms,
+            heartbeat_interval_ms=self._session_ms // 10,
             max_partition_fetch_bytes=2 * 1024 * 1024,
             fetch_max_wait_ms=100,
             retry_backoff_ms=1_000,

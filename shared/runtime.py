@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 
 import msgspec
 import uvicorn
+import uvloop
 from fastapi import FastAPI, Response
 
 from shared import intake, web
@@ -35,7 +36,9 @@ Background = Callable[[asyncio.Event], Awaitable[None]]
 
 
 def open_log(settings: Settings) -> Log:
-    return KafkaLog(settings.kafka) if settings.log == "kafka" else EmbeddedLog(settings.var / "log.db")
+    if settings.log == "kafka":
+        return KafkaLog(settings.kafka, session_timeout=settings.session_timeout)
+    return EmbeddedLog(settings.var / "log.db")
 
 
 class Node:
@@ -210,7 +213,7 @@ def serve(node: Node) -> None:
             await serve_all(node.app, [node], host=node.settings.host, port=node.settings.port)
         await node.log.close()
 
-    asyncio.run(main())
+    uvloop.run(main())
 
 
 async def serve_all(app: object, nodes: Sequence[Node], *, host: str, port: int) -> None:

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     stall: float = Field(
         default=60.0, gt=0, description="Seconds behind without progress after which a worker exits to be restarted."
     )
+    session_timeout: float = Field(
+        default=30.0, ge=1, le=300, description="Seconds without a sign of life after which Kafka gives a worker's work away."
+    )
     json_logs: bool = Field(default=True, description="One JSON object per log line; false prints for people.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least level logged."

@@ -1,6 +1,8 @@
 """python -m deploy.local: the embedded run, the demo, tokens and sign-in links."""
 
 import asyncio
+import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -22,6 +24,7 @@ from services.grants.commands import differences
 from services.reporting.pages import sign_in_link
 from services.reporting.reconcile import reconcile as reconcile_reporting
 from shared.database import Database
+from shared.database import run as db_run
 from shared.kafka import KafkaLog
 from shared.log import LogUnavailable
 from shared.runtime import serve_all
@@ -33,7 +36,7 @@ LIVE_SECONDS = 3.0
 """Between two events of the demo after its story."""
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)
 Var = Annotated[Path, typer.Option(help="The folder that holds all state.", envvar="VAR")]
 Port = Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535, envvar="PORT")]
 
@@ -88,6 +91,32 @@ def sign_in(
     print(_link(var, port, role=role, sub=sub, district=district or None))
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def operate(
+    context: typer.Context,
+    service: Annotated[str, typer.Argument(help="registry, grants or reporting")],
+    var: Annotated[Path, typer.Option(help="Whose state: of the demo, of `make run`, or of the stack.")] = Path(
+        "var/demo"
+    ),
+) -> None:
+    """Run a service's own command on the state under `var`, e.g. `operate reporting reconcile`."""
+    environment = {**os.environ, "BERDAYA_VAR": str(var)}
+    addresses = _addresses(var)
+    if addresses:
+        environment |= {
+            "BERDAYA_LOG": "kafka",
+            "BERDAYA_KAFKA": addresses["KAFKA"],
+            "BERDAYA_DATABASE": addresses[f"DATABASE_{service.upper()}"],
+            "BERDAYA_REDIS": addresses["REDIS"],
+        }
+    elif not (var / f"{service}.db").exists():
+        raise typer.BadParameter(f"{var} holds no state of {service}: name the folder with VAR=dir")
+    done = subprocess.run(  # noqa: S603 - our own module, by our own interpreter
+        [sys.executable, "-m", f"services.{service}", *context.args], env=environment, check=False
+    )
+    raise typer.Exit(done.returncode)
+
+
 def _link(var: Path, port: int, *, role: Role, sub: str, district: str | None) -> str:
     settings = Settings(service="reporting", var=var)
     return sign_in_link(settings, f"http://127.0.0.1:{port}", sub=sub, role=role, district=district)
@@ -135,8 +164,10 @@ async def _demo(var: Path, port: int, *, once: bool, scale: float) -> int:
 
 
 async def _demo_full(*, once: bool, scale: float) -> int:
-    addresses = _stack_addresses()
-    var = Path(addresses["VAR"])
+    var = Path("var")
+    addresses = _addresses(var)
+    if not addresses:
+        raise CannotStart("the stack is not running: start it with `make stack`")
     log = KafkaLog(addresses["KAFKA"])
     databases = {name: Database(addresses[f"DATABASE_{name.upper()}"], pool=2) for name in METADATA}
     province = Province(var, log, databases, {})
@@ -159,7 +190,14 @@ async def _demo_full(*, once: bool, scale: float) -> int:
 
 
 async def _tell(doors: Doors, province: Province, scale: float) -> None:
+    """Once per folder of state: a demo started again goes on where the story ended."""
     story = generate(scale=scale)
+    begun, told = (province.var / f"story-{word}-{scale}" for word in ("begun", "told"))
+    if told.exists():
+        console.print(f"Cerita sudah ada di {province.var} / the story is told already")
+        return
+    doors.retelling = begun.exists()
+    begun.touch()
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("Cerita dua tahun", total=steps(story))
@@ -169,12 +207,12 @@ async def _tell(doors: Doors, province: Province, scale: float) -> None:
             lambda: until_quiet(province.log, province.databases, TOPICS),
             lambda title, many: bar.update(task, advance=many, description=title),
         )
+    told.touch()
 
 
 async def _check(client: httpx.AsyncClient, doors: Doors, province: Province) -> int:
     """Print the provincial table and prove it: every total recomputed from stored facts."""
-    answer = await client.get("/reporting/v1/dashboard", headers=doors.token("pemeriksa", "auditor", None))
-    console.print(provincial_table(answer.raise_for_status().json()))
+    console.print(provincial_table(await _newest_dashboard(client, doors, province)))
     differences = [
         *await reconcile_reporting(province.databases["reporting"]),
         *await _budget_differences(province.databases["grants"]),
@@ -184,6 +222,19 @@ async def _check(client: httpx.AsyncClient, doors: Doors, province: Province) ->
     verdict = f"{len(differences)} selisih" if differences else "semua angka cocok / every number agrees"
     console.print(f"reconcile: {verdict}")
     return 1 if differences else 0
+
+
+async def _newest_dashboard(client: httpx.AsyncClient, doors: Doors, province: Province) -> dict[str, Any]:
+    """The dashboard as readers get it, once it has reached them in the newest version. Raises NotQuietError."""
+    async with province.databases["reporting"].reading() as session:
+        newest = (await db_run(session, "SELECT version FROM view_state WHERE one = 1")).scalar_one()
+    for _ in range(200):
+        answer = await client.get("/reporting/v1/dashboard", headers=doors.token("pemeriksa", "auditor", None))
+        shown: dict[str, Any] = answer.raise_for_status().json()
+        if shown["version"] >= newest and not shown["lag"]["events"]:
+            return shown
+        await asyncio.sleep(0.05)
+    raise NotQuietError(f"readers still get version {shown['version']} of the dashboard, the newest is {newest}")
 
 
 async def _budget_differences(database: Database) -> list[str]:
@@ -253,10 +304,11 @@ def _say_where(var: Path, port: int) -> None:
     console.print("Berhenti / stop     Ctrl-C\n")
 
 
-def _stack_addresses() -> dict[str, str]:
-    path = Path("var") / "stack.env"
+def _addresses(var: Path) -> dict[str, str]:
+    """What `make stack` wrote about itself; empty where no stack keeps its state."""
+    path = var / "stack.env"
     if not path.exists():
-        raise CannotStart("the stack is not running: start it with `make stack`")
+        return {}
     lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
     return {name: value for name, _, value in (line.partition("=") for line in lines)}
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
+from services.reporting.dashboard import is_published
 from shared.database import Database, run
 from shared.log import Log
 
@@ -46,7 +47,9 @@ async def _on_its_way(log: Log, databases: Mapping[str, Database], topics: Mappi
 
 async def _unsettled(database: Database, *, reporting: bool) -> str:
     due = "(SELECT count(*) FROM growth_due)" if reporting else "0"
-    async with database.reading() as session:
+    async with database.reading(still=True) as session:
+        if reporting and not await is_published(session):
+            return "the newest dashboard is not published yet"
         found = await run(
             session,
             f"""SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS unsent,

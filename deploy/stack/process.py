@@ -143,6 +143,15 @@ class Handle:
             say(f"{self.component.name} did not stop in {self.component.stop_patience:.0f} s and is killed")
         self.kill()
 
+    def ended(self, patience: float) -> int:
+        """Waits for it to end by itself: its exit code, negative for a signal. TimeoutError when it goes on."""
+        if self._process is None:
+            raise Unavailable(self.component.name, "was never started")
+        try:
+            return self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"{self.component.name} still runs after {patience:.0f} s") from None
+
     def restart(self) -> None:
         """Same port, same data; also after `kill`."""
         self.stop()

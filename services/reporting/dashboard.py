@@ -108,6 +108,12 @@ async def build_next(database: Database) -> Snapshot | None:
     return msgspec.structs.replace(snapshot, version=version)
 
 
+async def is_published(session: AsyncSession) -> bool:
+    """Has what the views say now been given a version already?"""
+    state = (await run(session, "SELECT content_sha256 FROM view_state WHERE one = 1")).one()
+    return bool((await build(session)).content_sha256 == state.content_sha256)
+
+
 async def _months(session: AsyncSession) -> list[str]:
     found = await run(session, "SELECT DISTINCT month FROM district_month WHERE reports > 0 ORDER BY month")
     return [month_name(row.month) for row in found]

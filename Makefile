@@ -1,0 +1,111 @@
+# Berdaya. `make help` lists the targets. Everything is installed into .venv from lock files with hashes.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+export PYTHONPATH := $(CURDIR)
+export PYTHONDONTWRITEBYTECODE :=
+
+VAR ?=
+PORT ?= 8000
+ONCE ?=
+FULL ?=
+SCALE ?= 1
+ROLE ?= province_officer
+SUB ?= pembaca
+DISTRICT ?=
+SERVICE ?= reporting
+# Where the state lies: of the demo by default, of `make run` with VAR=var/local, of the stack with VAR=var.
+STATE = $(if $(VAR),$(VAR),var/demo)
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+# --- environment: runtime for the commands an office uses, everything for test and check -------------------------
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] < (3, 13) else f"Berdaya needs Python 3.11 or 3.12; {sys.executable} is {v.major}.{v.minor}. Name another: make PYTHON=python3.11 …")'
+	@$(PYTHON) -m venv $(VENV) || { echo "cannot make $(VENV): the disk may be full, or the Debian package python3-venv is missing"; rm -rf $(VENV); exit 1; }
+
+$(VENV)/runtime: requirements.lock | $(VENV)/bin/python
+	@echo "installing what Berdaya runs on (once)"
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock || { echo "installation failed: is the package registry in reach, and the disk not full?"; exit 1; }
+	@touch $@
+
+$(VENV)/dev: requirements-dev.lock | $(VENV)/bin/python
+	@echo "installing what tests and checks need (once)"
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock || { echo "installation failed: is the package registry in reach, and the disk not full?"; exit 1; }
+	@touch $@ $(VENV)/runtime
+
+.PHONY: lock
+lock: $(VENV)/dev ## Pin all dependencies again, with hashes (after a change in pyproject.toml)
+	@$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe -o requirements.lock pyproject.toml
+	@$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --extra stack --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+# --- run ---------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(if $(FULL),$(VENV)/dev,$(VENV)/runtime) ## The story of a province; ONCE=1 to check and end, FULL=1 through Kafka
+	@$(PY) -m deploy.local demo --port $(PORT) --scale $(SCALE) --var $(STATE) $(if $(ONCE),--once) $(if $(FULL),--full)
+
+.PHONY: run
+run: $(VENV)/runtime ## The embedded run for real use; VAR=dir and PORT=n
+	@$(PY) -m deploy.local run --port $(PORT) --var $(if $(VAR),$(VAR),var/local)
+
+.PHONY: stack
+stack: $(VENV)/dev ## Kafka, PostgreSQL, Redis, the services and the gateway as plain processes
+	@BERDAYA_GATEWAY_PORT=$(PORT) $(if $(VAR),BERDAYA_VAR=$(VAR)) $(PY) -m deploy.stack up
+
+.PHONY: stack-down
+stack-down: $(VENV)/dev ## Stop the stack; its state stays
+	@$(if $(VAR),BERDAYA_VAR=$(VAR)) $(PY) -m deploy.stack down
+
+.PHONY: token
+token: $(VENV)/runtime ## A token alone: ROLE=… SUB=… [DISTRICT=…] [VAR=…]
+	@$(PY) -m deploy.local token --role $(ROLE) --sub $(SUB) $(if $(DISTRICT),--district $(DISTRICT)) --var $(STATE)
+
+.PHONY: sign-in
+sign-in: $(VENV)/runtime ## A link that signs a reader in, once: [ROLE=…] [DISTRICT=…] [VAR=…] [PORT=…]
+	@$(PY) -m deploy.local sign-in --role $(ROLE) --sub $(SUB) $(if $(DISTRICT),--district $(DISTRICT)) --var $(STATE) --port $(PORT)
+
+.PHONY: reconcile
+reconcile: $(VENV)/runtime ## Prove every total from stored facts: [VAR=…]
+	@$(PY) -m deploy.local operate --var $(STATE) reporting reconcile
+	@$(PY) -m deploy.local operate --var $(STATE) grants reconcile
+
+.PHONY: rebuild
+rebuild: $(VENV)/runtime ## Views from stored facts, in place of the present ones: [VAR=…]
+	@$(PY) -m deploy.local operate --var $(STATE) reporting rebuild
+
+.PHONY: redrive
+redrive: $(VENV)/runtime ## Apply quarantined records again: [VAR=…]
+	@for service in registry grants reporting; do echo "$$service:"; $(PY) -m deploy.local operate --var $(STATE) $$service redrive || left=1; done; exit $${left:-0}
+
+# --- quality -----------------------------------------------------------------------------------------------------
+
+.PHONY: check
+check: $(VENV)/dev ## Format, lint, types, architecture, generated documents
+	@$(VENV)/bin/ruff format --check -q . || { echo "run: make format"; exit 1; }
+	@$(VENV)/bin/ruff check -q .
+	@$(VENV)/bin/mypy --no-error-summary .
+	@$(VENV)/bin/lint-imports --no-cache > .import-linter.out 2>&1 || { cat .import-linter.out; rm -f .import-linter.out; exit 1; }; rm -f .import-linter.out
+	@$(PY) -m shared.events.asyncapi --check
+	@echo "check: all fine"
+
+.PHONY: format
+format: $(VENV)/dev ## Format and mend what can be mended
+	@$(VENV)/bin/ruff format -q . && $(VENV)/bin/ruff check -q --fix .
+
+.PHONY: test
+test: $(VENV)/dev ## Everything, on real Kafka, PostgreSQL, Redis and Chromium; installs what is missing
+	@$(PY) -m pytest
+
+.PHONY: bench
+bench: $(VENV)/dev ## Speed, as ratios in one run
+	@$(PY) -m benchmarks
+
+.PHONY: clean
+clean: ## Remove state, environment and caches
+	rm -rf var $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
