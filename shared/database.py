@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from sqlalchemy import CursorResult, Dialect, String, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -87,6 +88,8 @@ def is_transient(error: BaseException) -> bool:
     """Is it the database being away, rather than a mistake of ours? A transient fault is waited out, for ever."""
     if isinstance(error, OSError | asyncio.TimeoutError | PoolTimeout):
         return True
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):  # COPY speaks to the driver itself
+        return str(getattr(error, "sqlstate", "") or "08").startswith(_TRANSIENT_STATES)
     if not isinstance(error, DBAPIError):
         return False
     if error.connection_invalidated or isinstance(error, InterfaceError):
@@ -194,6 +197,26 @@ def now() -> datetime:
 def format_now() -> str:
     """This moment as text, in the one spelling of `format_time`."""
     return format_time(now())
+
+
+async def insert(session: AsyncSession, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows that are known to be new: by COPY on PostgreSQL, a fourth of the work of an INSERT from arrays.
+
+    A row that is there already breaks the transaction. `columns` as for `set_wise`.
+    """
+    if not rows:
+        return
+    if session.get_bind().dialect.name == "sqlite":
+        picks = ", ".join(f"r.{name}" for name in columns)
+        await set_wise(
+            session, f"INSERT INTO {table} ({', '.join(columns)}) SELECT {picks} FROM {{rows}}", columns, rows
+        )
+        return
+    connection = await (await session.connection()).get_raw_connection()
+    driver: Any = connection.driver_connection
+    if not driver.is_in_transaction():  # SQLAlchemy begins with its first statement, which COPY is not
+        await run(session, "SELECT 1")
+    await driver.copy_records_to_table(table, records=rows, columns=list(columns))
 
 
 async def run_many(session: AsyncSession, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:

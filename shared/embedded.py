@@ -120,14 +120,15 @@ class EmbeddedLog:
                 if self._connection is None:
                     self._connection = await _open(self._path)
                 yield self._connection
-            except sqlite3.OperationalError as error:
+            except (sqlite3.OperationalError, OSError) as error:
                 raise LogUnavailable(f"the log file {self._path} cannot be used: {error}") from error
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[aiosqlite.Connection]:
         async with self._reading() as connection:
-            await connection.execute("BEGIN IMMEDIATE")
             try:
+                # Inside: a BEGIN whose caller is cancelled is still carried out, and must be rolled back.
+                await connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 await connection.execute("COMMIT")
             except BaseException:
@@ -241,7 +242,11 @@ class EmbeddedSubscription:
 async def _open(path: Path) -> aiosqlite.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = await aiosqlite.connect(path, isolation_level=None, timeout=30)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-32768"):
-        await connection.execute(f"PRAGMA {pragma}")
-    await connection.executescript(_SCHEMA)
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-32768"):
+            await connection.execute(f"PRAGMA {pragma}")
+        await connection.executescript(_SCHEMA)
+    except BaseException:
+        await connection.close()  # its thread would keep the process from ever ending
+        raise
     return connection

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database import lock_districts, now, run, run_many, set_wise
+from shared.database import insert, lock_districts, now, run, run_many, set_wise
 from shared.events import receipts
 from shared.events.catalogue import Event, Invalid, Undecodable, decode, topic_district
 from shared.events.districts import DISTRICTS
@@ -224,10 +224,10 @@ async def _split_seen(session: AsyncSession, arrivals: Sequence[_Arrival]) -> tu
         return [], []
     found = await set_wise(
         session,
-        """SELECT i.district, i.event_id, i.source FROM {rows}
-           JOIN inbox i ON i.district = r.district AND i.event_id = r.event_id AND i.source = r.source""",
-        {"district": "text", "event_id": "text", "source": "text"},
-        [arrival.key for arrival in arrivals],
+        "SELECT i.district, i.event_id, i.source FROM {rows} "
+        "JOIN inbox i ON i.district = r.district AND i.event_id = r.event_id",
+        {"district": "text", "event_id": "text"},
+        [arrival.key[:2] for arrival in arrivals],
     )
     seen = {tuple(row) for row in found}
     fresh, again = [], []
@@ -346,14 +346,12 @@ async def _take_held(session: AsyncSession, number: int) -> Record | None:
 async def _record_new(session: AsyncSession, answered: Sequence[tuple[_Arrival, Answer]]) -> None:
     if not answered:
         return
-    await set_wise(
+    moment = now()
+    await insert(
         session,
-        """INSERT INTO inbox (district, event_id, source, type, verdict, reason, detail, warnings, at, deliveries)
-           SELECT r.district, r.event_id, r.source, r.type, r.verdict, r.reason, r.detail, r.warnings, :at, 1
-           FROM {rows}""",
-        _VERDICT_COLUMNS,
-        [_verdict_row(arrival, answer) for arrival, answer in answered],
-        at=now(),
+        "inbox",
+        {**_VERDICT_COLUMNS, "at": "timestamptz", "deliveries": "int"},
+        [(*_verdict_row(arrival, answer), moment, 1) for arrival, answer in answered],
     )
     await _publish(session, answered)
 

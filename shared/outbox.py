@@ -4,15 +4,15 @@
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database import Database, now, run, set_wise
+from shared.database import Database, insert, now, run, set_wise
 from shared.events.catalogue import NAMES, facts_topic, receipts_topic
-from shared.events.envelope import Envelope, Outgoing, to_headers
+from shared.events.envelope import Envelope, Outgoing, format_time, to_headers
 from shared.events.facts import Fact
 from shared.events.receipts import Receipt
 from shared.failpoint import reached
@@ -25,13 +25,8 @@ KEPT = timedelta(days=7)
 
 _RECORDS_PER_ROUND = 2000
 _RELAY_LOCK = 0x6265726461796101
-_receipts = msgspec.json.Decoder(list[Receipt])
 _envelope = msgspec.json.Decoder(Envelope)
 
-_INSERT = """
-INSERT INTO outbox (aggregatetype, aggregateid, type, payload, records, envelope, created_at)
-SELECT r.topic, r.key, r.type, r.payload, r.records, r.envelope, r.at FROM {rows}
-"""
 _NEXT = """
 SELECT id, aggregatetype, aggregateid, type, payload, envelope FROM (
     SELECT o.*, sum(records) OVER (ORDER BY id) - records AS before FROM (
@@ -40,14 +35,25 @@ SELECT id, aggregatetype, aggregateid, type, payload, envelope FROM (
 ) counted WHERE before < :most ORDER BY id
 """
 _COLUMNS = {
-    "topic": "text",
-    "key": "text",
+    "aggregatetype": "text",
+    "aggregateid": "text",
     "type": "text",
     "payload": "text",
     "records": "int",
     "envelope": "text",
-    "at": "timestamptz",
+    "created_at": "timestamptz",
 }
+
+
+class _Bundle(msgspec.Struct):
+    """The receipts of one district and batch, encoded once; `ids` are their keys."""
+
+    ids: list[str]
+    at: datetime
+    receipts: list[msgspec.Raw]
+
+
+_bundle = msgspec.json.Decoder(_Bundle)
 
 
 async def emit(session: AsyncSession, service: str, facts: Iterable[tuple[str, Fact, datetime]]) -> None:
@@ -78,19 +84,22 @@ async def emit(session: AsyncSession, service: str, facts: Iterable[tuple[str, F
                 moment,
             )
         )
-    if rows:
-        await set_wise(session, _INSERT, _COLUMNS, rows)
+    await insert(session, "outbox", _COLUMNS, rows)
 
 
-async def emit_receipts(session: AsyncSession, by_district: dict[str, list[Receipt]]) -> None:
+async def emit_receipts(session: AsyncSession, by_district: Mapping[str, Sequence[Receipt]]) -> None:
     """One row per district: unfolded into one record per receipt by the relay."""
     moment = now()
-    rows = [
-        (receipts_topic(code), code, RECEIPT, msgspec.json.encode(receipts).decode(), len(receipts), "", moment)
-        for code, receipts in sorted(by_district.items())
-    ]
-    if rows:
-        await set_wise(session, _INSERT, _COLUMNS, rows)
+    rows = []
+    for code, receipts in sorted(by_district.items()):
+        bundle = _Bundle(
+            [receipt.event_id for receipt in receipts],
+            moment,
+            [msgspec.Raw(msgspec.json.encode(receipt)) for receipt in receipts],
+        )
+        payload = msgspec.json.encode(bundle).decode()
+        rows.append((receipts_topic(code), code, RECEIPT, payload, len(receipts), "", moment))
+    await insert(session, "outbox", _COLUMNS, rows)
 
 
 class Relay:
@@ -148,22 +157,22 @@ class Relay:
     def _unfold(self, number: int, topic: str, key: str, name: str, payload: str, envelope: str) -> Sequence[Outgoing]:
         if name != RECEIPT:
             return (Outgoing(topic, key.encode(), payload.encode(), to_headers(_envelope.decode(envelope))),)
+        bundle = _bundle.decode(payload)
+        shared = [
+            ("ce_source", f"/service/{self._service}".encode()),
+            ("ce_type", RECEIPT.encode()),
+            ("ce_specversion", b"1.0"),
+            ("ce_time", format_time(bundle.at).encode()),
+            ("content-type", b"application/json"),
+        ]
         return [
             Outgoing(
                 topic,
-                receipt.event_id.encode(),
-                msgspec.json.encode(receipt),
-                to_headers(
-                    Envelope(
-                        id=f"{number}-{place}",
-                        source=f"/service/{self._service}",
-                        type=RECEIPT,
-                        time=receipt.at,
-                        subject=receipt.event_id[:64],
-                    )
-                ),
+                event_id.encode(),
+                bytes(receipt),
+                (("ce_id", b"%d-%d" % (number, place)), ("ce_subject", event_id[:64].encode()), *shared),
             )
-            for place, receipt in enumerate(_receipts.decode(payload))
+            for place, (event_id, receipt) in enumerate(zip(bundle.ids, bundle.receipts, strict=True))
         ]
 
 

@@ -38,7 +38,10 @@ class Settings(BaseSettings):
         default=60.0, gt=0, description="Seconds behind without progress after which a worker exits to be restarted."
     )
     session_timeout: float = Field(
-        default=30.0, ge=1, le=300, description="Seconds without a sign of life after which Kafka gives a worker's work away."
+        default=30.0,
+        ge=1,
+        le=300,
+        description="Seconds without a sign of life after which Kafka gives a worker's partitions to another.",
     )
     json_logs: bool = Field(default=True, description="One JSON object per log line; false prints for people.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

@@ -63,7 +63,7 @@ class Inbox(Chassis, table=True):
 class Outbox(Chassis, table=True):
     """What the relay has still to bring to the log. The columns are those of Debezium's outbox router.
 
-    A row of receipts holds all receipts of one district and one batch, as a JSON list; any other row is one event.
+    A row of receipts holds all those of one district and batch, bundled; any other row is one event.
     """
 
     __tablename__ = "outbox"

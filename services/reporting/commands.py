@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.reporting import views
 from services.reporting.rules import later_month, month_index
 from services.reporting.views import COUNTED, MONTHS, PEOPLE, YEARS
-from shared.database import set_wise
+from shared.database import insert, set_wise
 from shared.events import facts, receipts
 from shared.events.catalogue import Event
 from shared.events.district import IncomeReported
@@ -160,10 +160,6 @@ _REPORT_COLUMNS = {
     "orders": "int",
     "asset_use": "text",
 }
-_INSERT_REPORTS = (
-    f"INSERT INTO report ({', '.join(_REPORT_COLUMNS)}) SELECT {', '.join('r.' + name for name in _REPORT_COLUMNS)} "
-    "FROM {rows} WHERE true"
-)
 _UPDATE_REPORTS = (
     f"UPDATE report SET {', '.join(f'{name} = r.{name}' for name in list(_REPORT_COLUMNS)[2:])} "
     "FROM {rows} WHERE report.person_no = r.person_no AND report.month = r.month"
@@ -172,13 +168,13 @@ _UPDATE_REPORTS = (
 
 async def _write_reports(session: AsyncSession, changed: Mapping[Key, _Stored], before: Mapping[Key, _Stored]) -> None:
     """Insert and update apart, in the order of the key: half as much work for PostgreSQL as one upsert."""
-    for statement, keys in (
-        (_INSERT_REPORTS, sorted(key for key in changed if key not in before)),
-        (_UPDATE_REPORTS, sorted(key for key in changed if key in before)),
-    ):
-        if keys:
-            rows = [(*key, *changed[key].mark, *changed[key].content) for key in keys]
-            await set_wise(session, statement, _REPORT_COLUMNS, rows)
+    new, known = (
+        [(*key, *changed[key].mark, *changed[key].content) for key in sorted(changed) if (key in before) is there]
+        for there in (False, True)
+    )
+    await insert(session, "report", _REPORT_COLUMNS, new)
+    if known:
+        await set_wise(session, _UPDATE_REPORTS, _REPORT_COLUMNS, known)
 
 
 async def _count_reports(

@@ -1,5 +1,6 @@
 """Every type of event: its data, the topic it travels on, what its record is keyed by. The one list of the language."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -76,6 +77,7 @@ class Invalid(Exception):
         self.envelope = envelope
 
 
+@lru_cache(maxsize=1024)
 def topic_district(topic: str) -> str | None:
     """The district of an intake or receipts topic; None for facts."""
     head, _, last = topic.rpartition(".")

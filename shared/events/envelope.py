@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -88,6 +89,7 @@ def grant_id(district: str, grant_ref: str) -> uuid.UUID:
     return uuid.uuid5(NAMESPACE, f"grant/{district}/{grant_ref}")
 
 
+@lru_cache(maxsize=4096)
 def source_district(source: str) -> str | None:
     """The district a source names, or None when it is not a district's source."""
     found = _SOURCE.fullmatch(source)

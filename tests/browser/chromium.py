@@ -1,5 +1,7 @@
 """The real browser: Debian's Chromium, driven by Playwright."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,6 +9,8 @@ from pathlib import Path
 from playwright.async_api import Browser, Page, async_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
+OFFICE = "berdaya.office.test"
+"""A name without a certificate: what a browser holds back from plain HTTP it holds back here, unlike on localhost."""
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -16,6 +20,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {OFFICE} 127.0.0.1",
 )
 
 
@@ -34,3 +39,11 @@ async def sign_in(page: Page, link: str) -> None:
     await page.goto(link)
     await page.get_by_role("button", name="Masuk ke dasbor").click()
     await page.get_by_role("heading", level=1, name="Provinsi Jawa Timur").wait_for()
+
+
+async def until(page: Page, expression: str, *, seconds: float = 15) -> None:
+    """Wait for an expression to be true. Playwright's own wait evaluates strings, which the page's policy forbids."""
+    deadline = time.monotonic() + seconds
+    while not await page.evaluate(expression):
+        assert time.monotonic() < deadline, f"never true: {expression}"
+        await asyncio.sleep(0.05)

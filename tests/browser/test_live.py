@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser import province
+from tests.browser.chromium import until
 from tests.browser.conftest import Open
 from tests.browser.server import Server
 
@@ -49,7 +50,7 @@ async def test_announcements_are_at_least_ten_seconds_apart(open_page: Open, ser
         before = await page.locator("main").get_attribute("data-version") or ""
         server.report(employees=employees)
         await expect(page.locator("main")).not_to_have_attribute("data-version", before)
-    await page.wait_for_function("window.said.length === 2", timeout=15_000)
+    await until(page, "window.said.length === 2")
     first, second = await page.evaluate("window.said")
     assert second - first >= 9_900
 

@@ -347,6 +347,11 @@ async def test_a_ticket_signs_in_once(site_on_either: Site) -> None:
     assert "berdaya_session" not in again.headers.get("set-cookie", "")
 
 
+async def test_two_tickets_of_one_moment_sign_in_twice(site: Site) -> None:
+    for ticket in (site.ticket(), site.ticket()):
+        assert (await site.client.post("/sign-in", data={"ticket": ticket})).status_code == 303
+
+
 async def test_looking_at_a_ticket_does_not_use_it_up(site: Site) -> None:
     ticket = site.ticket()
     for _ in range(2):

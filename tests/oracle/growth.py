@@ -49,8 +49,8 @@ def _decide(level: Fraction, rate: Fraction) -> tuple[str, str]:
     if rate >= RISING:
         return "growing", "rate >= 0.03"
     if level >= ENOUGH:
-        return "ordinary", "level >= 1500000"
-    return "stagnant", "otherwise"
+        return "ordinary", f"level >= {ENOUGH}"
+    return "stagnant", f"level < {ENOUGH}"
 
 
 def _number(month: str) -> int:

@@ -247,13 +247,14 @@ class Office:
         return months < MONTHS_BEFORE_LEAVING or (months == MONTHS_BEFORE_LEAVING and leaves.day == on.day)
 
     def _has_other_goods(self, person: Place, grant_ref: str, fiscal_year: int) -> bool:
+        """A grant is one that binds money: two requests side by side do not shut each other out."""
         return any(
             place[0] == person[0]
             and place[1] != grant_ref
             and other.request["district_ref"] == person[1]
             and other.request["fiscal_year"] == fiscal_year
             and other.request["kind"] in GOODS
-            and other.status not in ("rejected", "cancelled")
+            and other.status in RESERVES
             for place, other in self.grants.items()
         )
 

@@ -1,0 +1,379 @@
+"""One suite that both logs pass, as real as they are: what it says, the rest of Berdaya relies on."""
+
+import asyncio
+import secrets
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from shared.events.envelope import Outgoing
+from shared.log import LogUnavailable, Partition, TooLarge
+from tests.conftest import Components
+from tests.integration.logs import (
+    Logs,
+    Member,
+    append_elsewhere,
+    delete_group,
+    from_the_start,
+    nothing_more,
+    numbered,
+    numbers,
+    positions_at,
+    take,
+    until,
+)
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture(params=["embedded", "kafka"])
+async def logs(request: pytest.FixtureRequest, tmp_path: Path, components: Components) -> AsyncIterator[Logs]:
+    kind = request.param
+    found = Logs(kind, components.address("kafka") if kind == "kafka" else str(tmp_path / "log.db"))
+    yield found
+    await found.close()
+
+
+async def test_what_was_appended_comes_back_in_order_as_it_was(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    headers = (("ce_id", b"a-1"), ("ce_subject", "Bu Wāyan ⠃⠑ 🙂".encode()), ("empty", b""))
+    await log.append([Outgoing(topic, b"first", b"\x00\xff\x80 bytes", headers), Outgoing(topic, b"", b"", ())])
+    await log.append([Outgoing(topic, "kunci-é".encode(), '{"nama": "Dèwi"}'.encode(), (("n", b"\x00"),))])
+
+    async with log.subscribe(logs.group, [topic], from_the_start) as subscription:
+        found = await take(subscription, 3)
+
+    assert found == [
+        (topic, 0, 0, b"first", b"\x00\xff\x80 bytes", headers),
+        (topic, 0, 1, b"", b"", ()),
+        (topic, 0, 2, "kunci-é".encode(), '{"nama": "Dèwi"}'.encode(), (("n", b"\x00"),)),
+    ]
+
+
+async def test_each_partition_keeps_its_order_and_counts_from_zero(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic("facts", partitions=3)
+    await log.append([record for n in range(50) for key in "abcdefgh" for record in numbered(topic, [n], key=key)])
+
+    async with log.subscribe(logs.group, [topic], from_the_start) as subscription:
+        found = await take(subscription, 400)
+
+    for key in "abcdefgh":
+        mine = [record for record in found if record.key == key.encode()]
+        assert numbers(mine) == list(range(50))
+        assert len({record.partition for record in mine}) == 1, "a key stays in one partition"
+    for partition in {record.partition for record in found}:
+        offsets = [record.offset for record in found if record.partition == partition]
+        assert offsets == list(range(len(offsets)))
+
+
+async def test_ten_thousand_records_in_one_append_keep_their_order(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    await log.append(numbered(topic, range(10_000)))
+    async with log.subscribe(logs.group, [topic], from_the_start) as subscription:
+        assert numbers(await take(subscription, 10_000)) == list(range(10_000))
+
+
+async def test_one_append_reaches_many_topics(logs: Logs) -> None:
+    log, first, second = logs.open(), logs.topic("one"), logs.topic("two")
+    await log.append([*numbered(first, [1, 2]), *numbered(second, [3]), *numbered(first, [4])])
+    async with log.subscribe(logs.group, [first, second], from_the_start) as subscription:
+        found = await take(subscription, 4)
+    assert numbers([record for record in found if record.topic == first]) == [1, 2, 4]
+    assert numbers([record for record in found if record.topic == second]) == [3]
+
+
+async def test_a_reader_that_waits_is_told_soon(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    async with log.subscribe(logs.group, [topic], from_the_start) as subscription:
+        await until(lambda: _read_nothing(subscription.read(limit=1, timeout=0.2), subscription.assigned))
+        reading = asyncio.ensure_future(subscription.read(limit=10, timeout=20))
+        await log.append(numbered(topic, [1]))
+        async with asyncio.timeout(2):
+            assert numbers(await reading) == [1]
+
+
+async def _read_nothing(reading: object, assigned: frozenset[Partition]) -> bool:
+    """Read once; true when the member had a partition before it."""
+    assert await reading == []  # type: ignore[misc]
+    return bool(assigned)
+
+
+async def test_an_empty_read_takes_the_time_it_was_given_and_no_more(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    async with log.subscribe(logs.group, [topic], from_the_start) as subscription:
+        await until(lambda: _read_nothing(subscription.read(limit=1, timeout=0.2), subscription.assigned))
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        assert await subscription.read(limit=10, timeout=0.5) == []
+        assert 0.4 <= loop.time() - started < 2
+
+
+async def test_a_read_gives_no_more_than_its_limit(logs: Logs) -> None:
+    log, topic, other = logs.open(), logs.topic("one"), logs.topic("two")
+    await log.append([*numbered(topic, range(10)), *numbered(other, range(10))])
+    async with log.subscribe(logs.group, [topic, other], from_the_start) as subscription:
+        found = 0
+        while found < 20:
+            records = await subscription.read(limit=7, timeout=0.2)
+            assert len(records) <= 7
+            found += len(records)
+        assert found == 20
+
+
+async def test_processes_append_and_read_side_by_side(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    async with Member(logs, [topic]) as elsewhere:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(append_elsewhere(logs, numbered(topic, range(100), key="theirs")))
+            for n in range(100):
+                await log.append(numbered(topic, [n], key="mine"))
+        found = await elsewhere.take(200)
+
+    assert [record.offset for record in found] == list(range(200))
+    assert numbers([record for record in found if record.key == b"mine"]) == list(range(100))
+    assert numbers([record for record in found if record.key == b"theirs"]) == list(range(100))
+
+
+async def test_records_outlive_the_one_who_appended_them(logs: Logs) -> None:
+    topic = logs.topic()
+    log = logs.open()
+    await log.append(numbered(topic, [1, 2]))
+    await log.close()
+    await log.append(numbered(topic, [3]))
+    await log.close()
+
+    async with logs.open().subscribe(logs.group, [topic], from_the_start) as subscription:
+        found = await take(subscription, 3)
+    assert [record.offset for record in found] == [0, 1, 2]
+    assert numbers(found) == [1, 2, 3]
+
+
+async def test_two_groups_each_get_everything(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    await log.append(numbered(topic, range(20)))
+    async with (
+        log.subscribe(logs.group, [topic], from_the_start) as one,
+        log.subscribe(logs.other_group, [topic], from_the_start) as other,
+    ):
+        assert numbers(await take(one, 20)) == list(range(20))
+        assert numbers(await take(other, 20)) == list(range(20))
+
+
+async def test_two_members_share_and_each_record_goes_to_one_of_them(logs: Logs) -> None:
+    topics = [logs.topic(name) for name in ("one", "two", "three", "four")]
+    log = logs.open()
+    async with (
+        log.subscribe(logs.group, topics, from_the_start) as first,
+        logs.open().subscribe(logs.group, topics, from_the_start) as second,
+    ):
+
+        async def shared() -> bool:
+            assert await asyncio.gather(first.read(limit=1, timeout=0.1), second.read(limit=1, timeout=0.1)) == [[], []]
+            return bool(first.assigned and second.assigned and not first.assigned & second.assigned)
+
+        await until(shared)
+        assert {partition.topic for partition in first.assigned | second.assigned} == set(topics)
+        await log.append([record for topic in topics for record in numbered(topic, range(25))])
+        read = []
+        while len(read) < 100:
+            for some in await asyncio.gather(first.read(limit=9, timeout=0.2), second.read(limit=9, timeout=0.2)):
+                read += some
+        await nothing_more(first)
+        await nothing_more(second)
+        assert sorted((record.topic, record.offset) for record in read) == sorted(
+            (topic, offset) for topic in topics for offset in range(25)
+        )
+
+
+async def test_a_member_that_leaves_hands_over_at_once(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    async with AsyncExitStack() as stack:
+        stays = await stack.enter_async_context(log.subscribe(logs.group, [topic], from_the_start))
+        async with logs.open().subscribe(logs.group, [topic], from_the_start) as leaves:
+
+            async def one_of_them_has_it() -> bool:
+                await asyncio.gather(stays.read(limit=1, timeout=0.1), leaves.read(limit=1, timeout=0.1))
+                return len(stays.assigned) + len(leaves.assigned) == 1
+
+            await until(one_of_them_has_it)
+        await log.append(numbered(topic, [1]))
+        async with asyncio.timeout(8):
+            assert numbers(await take(stays, 1)) == [1]
+
+
+async def test_a_member_that_dies_is_replaced(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    await log.append(numbered(topic, [0]))
+    async with Member(logs, [topic]) as dies:
+        assert numbers(await dies.take(1)) == [0]
+        async with logs.open().subscribe(logs.group, [topic], positions_at({Partition(topic, 0): 1})) as lives:
+            dies.kill()
+            await log.append(numbered(topic, [1]))
+            assert numbers(await take(lives, 1)) == [1]
+
+
+@pytest.mark.parametrize("database", [2, 7], ids=["the database is behind", "the database is ahead"])
+async def test_the_position_of_the_database_wins_over_the_bookmark(logs: Logs, database: int) -> None:
+    log, topic = logs.open(), logs.topic()
+    place = Partition(topic, 0)
+    await log.append(numbered(topic, range(10)))
+    async with log.subscribe(logs.group, [topic], from_the_start) as before:
+        assert len(await take(before, 5, limit=5)) == 5
+        await before.bookmark({place: 5})
+
+    async with log.subscribe(logs.group, [topic], positions_at({place: database})) as after:
+        assert numbers(await take(after, 10 - database)) == list(range(database, 10))
+
+
+async def test_lost_bookmarks_change_nothing(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    place = Partition(topic, 0)
+    await log.append(numbered(topic, range(10)))
+    async with log.subscribe(logs.group, [topic], from_the_start) as before:
+        await take(before, 5, limit=5)
+        await before.bookmark({place: 5})
+    if logs.kind == "kafka":
+        delete_group(logs.address, logs.group)
+    else:
+        with closing(sqlite3.connect(logs.address, isolation_level=None)) as file:
+            file.execute("DELETE FROM bookmark")
+
+    async with log.subscribe(logs.group, [topic], positions_at({place: 5})) as after:
+        assert numbers(await take(after, 5)) == [5, 6, 7, 8, 9]
+
+
+async def test_seek_goes_back_and_forth(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    await log.append(numbered(topic, range(10)))
+    async with log.subscribe(logs.group, [topic], from_the_start) as subscription:
+        await take(subscription, 4, limit=4)
+        subscription.seek(Partition(topic, 0), 1)
+        assert numbers(await take(subscription, 3, limit=3)) == [1, 2, 3]
+        subscription.seek(Partition(topic, 0), 8)
+        assert numbers(await take(subscription, 2)) == [8, 9]
+        subscription.seek(Partition("of somebody else", 0), 8)
+        await nothing_more(subscription)
+
+
+async def test_a_halted_partition_is_read_no_more_and_the_others_are(logs: Logs) -> None:
+    log, stopped, goes_on = logs.open(), logs.topic("stopped"), logs.topic("goes-on")
+    await log.append([*numbered(stopped, range(10)), *numbered(goes_on, range(10))])
+    async with log.subscribe(logs.group, [stopped, goes_on], from_the_start) as subscription:
+        await take(subscription, 4, limit=4)
+        subscription.halt(Partition(stopped, 0))
+        await log.append([*numbered(stopped, [10]), *numbered(goes_on, [10])])
+        found = []
+        while 10 not in numbers(found):
+            found += await subscription.read(limit=3, timeout=0.2)
+        await nothing_more(subscription)
+        assert {record.topic for record in found} == {goes_on}
+        assert Partition(stopped, 0) in subscription.assigned
+
+
+async def test_behind_says_how_much_was_not_read_yet(logs: Logs) -> None:
+    log, topic, other = logs.open(), logs.topic("one"), logs.topic("two")
+    async with log.subscribe(logs.group, [topic, other], from_the_start) as subscription:
+
+        async def behind(expected: int) -> bool:
+            await nothing_more(subscription, rounds=1)
+            return await subscription.behind() == expected
+
+        await log.append(numbered(topic, range(10)))
+        await take(subscription, 4, limit=4)
+        assert await subscription.behind() == 6
+        await take(subscription, 6)
+        assert await subscription.behind() == 0
+        subscription.halt(Partition(other, 0))
+        await log.append(numbered(other, range(3)))
+        await until(lambda: behind(3))
+
+
+async def test_ends_are_where_the_next_record_goes(logs: Logs) -> None:
+    log, topic, empty = logs.open(), logs.topic(), logs.topic("empty")
+    await log.append(numbered(topic, range(3)))
+    assert await log.ends([topic, empty]) == {Partition(topic, 0): 3, Partition(empty, 0): 0}
+    await log.append(numbered(topic, range(4)))
+    assert await log.ends([topic]) == {Partition(topic, 0): 7}
+
+
+async def test_a_record_of_four_mebibytes_passes(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    big = secrets.token_bytes(4 * MIB)
+    await log.append([Outgoing(topic, b"before", b"", ()), Outgoing(topic, b"big", big, (("a", b"b"),))])
+    await log.append([Outgoing(topic, b"after", b"", ())])
+    async with log.subscribe(logs.group, [topic], from_the_start) as subscription:
+        found = await take(subscription, 3)
+    assert [record.key for record in found] == [b"before", b"big", b"after"]
+    assert found[1].value == big
+
+
+async def test_a_record_above_five_mebibytes_is_too_large_and_nothing_beside_it_is_taken(logs: Logs) -> None:
+    log, topic, other = logs.open(), logs.topic("one"), logs.topic("two")
+    too_large = Outgoing(topic, b"", secrets.token_bytes(5 * MIB + 1), ())
+    with pytest.raises(TooLarge):
+        await log.append([*numbered(other, [1]), *numbered(topic, [1]), too_large, *numbered(other, [2])])
+    assert await log.ends([topic, other]) == {Partition(topic, 0): 0, Partition(other, 0): 0}
+    await log.append(numbered(topic, [1]))
+    assert await log.ends([topic]) == {Partition(topic, 0): 1}
+
+
+async def test_many_large_records_in_one_append_keep_their_order(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    large = [Outgoing(topic, str(n).encode(), secrets.token_bytes(MIB), ()) for n in range(12)]
+    await log.append(large)
+    async with log.subscribe(logs.group, [topic], from_the_start) as subscription:
+        found = await take(subscription, 12)
+    assert [(record.key, record.value) for record in found] == [(record.key, record.value) for record in large]
+
+
+async def test_appending_nothing_does_nothing(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    await log.append([])
+    assert await log.ends([topic]) == {Partition(topic, 0): 0}
+
+
+async def test_the_log_is_ready_and_can_be_closed_twice(logs: Logs) -> None:
+    log = logs.open()
+    assert await log.ready()
+    await log.close()
+    await log.close()
+    assert await log.ready()
+
+
+async def test_an_append_given_up_in_the_middle_leaves_the_log_usable(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    await log.append(numbered(topic, [0]))
+    for delay in (0, 0.0005, 0.001, 0.002, 0.004, 0.008):
+        task = asyncio.ensure_future(log.append(numbered(topic, range(1000))))
+        await asyncio.sleep(delay)
+        task.cancel()
+        await asyncio.wait([task])
+        async with asyncio.timeout(5):
+            await log.append(numbered(topic, [1]))
+
+
+async def test_a_log_given_up_while_it_opens_leaves_nothing_behind(logs: Logs) -> None:
+    topic = logs.topic()
+    for delay in (0, 0.0005, 0.001, 0.002, 0.004, 0.008):
+        log = logs.open()
+        task = asyncio.ensure_future(log.append(numbered(topic, [1])))
+        await asyncio.sleep(delay)
+        task.cancel()
+        await asyncio.wait([task])
+        await log.close()
+
+
+async def test_the_embedded_log_works_again_by_itself_when_its_file_can_be_used_again(tmp_path: Path) -> None:
+    logs = Logs("embedded", str(tmp_path / "folder" / "log.db"))
+    log = logs.open()
+    (tmp_path / "folder").write_text("a file where the folder should be")
+    with pytest.raises(LogUnavailable):
+        await log.append(numbered("topic", [1]))
+    assert not await log.ready()
+    (tmp_path / "folder").unlink()
+    await log.append(numbered("topic", [1]))
+    assert await log.ready()
+    await logs.close()
