@@ -16,8 +16,9 @@ ROLE ?= province_officer
 SUB ?= pembaca
 DISTRICT ?=
 SERVICE ?= reporting
-# Where the state lies: of the demo by default, of `make run` with VAR=var/local, of the stack with VAR=var.
-STATE = $(if $(VAR),$(VAR),var/demo)
+# Where the state lies: in VAR, else of whatever was started last (demo: var/demo, run: var/local, stack: var).
+STATE = $(if $(VAR),$(VAR),$(or $(shell cat var/current 2>/dev/null),var/demo))
+started = $(if $(VAR),,@mkdir -p var && echo $(1) > var/current)
 
 .PHONY: help
 help: ## This list
@@ -48,14 +49,17 @@ lock: $(VENV)/dev ## Pin all dependencies again, with hashes (after a change in 
 
 .PHONY: demo
 demo: $(if $(FULL),$(VENV)/dev,$(VENV)/runtime) ## The story of a province; ONCE=1 to check and end, FULL=1 through Kafka
-	@$(PY) -m deploy.local demo --port $(PORT) --scale $(SCALE) --var $(STATE) $(if $(ONCE),--once) $(if $(FULL),--full)
+	$(call started,$(if $(FULL),var,var/demo))
+	@$(PY) -m deploy.local demo --port $(PORT) --scale $(SCALE) --var $(if $(VAR),$(VAR),$(if $(FULL),var,var/demo)) $(if $(ONCE),--once) $(if $(FULL),--full)
 
 .PHONY: run
 run: $(VENV)/runtime ## The embedded run for real use; VAR=dir and PORT=n
+	$(call started,var/local)
 	@$(PY) -m deploy.local run --port $(PORT) --var $(if $(VAR),$(VAR),var/local)
 
 .PHONY: stack
 stack: $(VENV)/dev ## Kafka, PostgreSQL, Redis, the services and the gateway as plain processes
+	$(call started,var)
 	@BERDAYA_GATEWAY_PORT=$(PORT) $(if $(VAR),BERDAYA_VAR=$(VAR)) $(PY) -m deploy.stack up
 
 .PHONY: stack-down

@@ -16,12 +16,11 @@ import aiosqlite
 import msgspec
 
 from shared.events.envelope import Outgoing, Record
-from shared.log import LogUnavailable, Partition, Positions, TooLarge
+from shared.log import LogUnavailable, Partition, Positions, check_sizes
 
 LEASE_SECONDS = 10.0
 HEARTBEAT_SECONDS = 1.0
 _POLL_SECONDS = 0.05
-_MAX_RECORD_BYTES = 5 * 1024 * 1024
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
@@ -50,8 +49,7 @@ class EmbeddedLog:
         self._appended = asyncio.Event()
 
     async def append(self, records: Sequence[Outgoing]) -> None:
-        if any(len(record.value) > _MAX_RECORD_BYTES for record in records):
-            raise TooLarge(f"one record is larger than {_MAX_RECORD_BYTES} bytes")
+        check_sizes(records)
         async with self._writing() as connection:
             following = await self._following(connection, sorted({record.topic for record in records}))
             rows = []

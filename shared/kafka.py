@@ -5,6 +5,7 @@ answers one of these.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import groupby
@@ -13,12 +14,16 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 
+from shared import kafka_records
 from shared.events.envelope import Outgoing, Record
-from shared.log import LogUnavailable, Partition, Positions, TooLarge
+from shared.log import LogUnavailable, Partition, Positions, TooLarge, check_sizes
 
 _MAX_BATCH_BYTES = 5 * 1024 * 1024
 _SEND_SECONDS = 15.0
 _STOP_SECONDS = 4.0
+_ENDS_SECONDS = 5.0
+
+kafka_records.install()
 
 
 class KafkaLog:
@@ -29,19 +34,18 @@ class KafkaLog:
         self._producer: AIOKafkaProducer | None = None
         self._lock = asyncio.Lock()
         self._partitioner = DefaultPartitioner()
+        self._topics: frozenset[str] = frozenset()
 
     async def append(self, records: Sequence[Outgoing]) -> None:
+        check_sizes(records)
         if not records:
             return
         try:
             async with asyncio.timeout(_SEND_SECONDS):
                 producer = await self._start()
-                await asyncio.gather(
-                    *[
-                        await sent
-                        for sent in [self._send(producer, part) for part in await self._split(producer, records)]
-                    ]
-                )
+                await self._require(producer, {record.topic for record in records})
+                sent = [await self._send(producer, part) for part in await self._split(producer, records)]
+                await asyncio.gather(*sent)
         except MessageSizeTooLargeError as error:
             raise TooLarge(str(error)) from error
         except (KafkaError, TimeoutError, OSError) as error:
@@ -68,28 +72,28 @@ class KafkaLog:
         listener = _Flag()
         consumer.subscribe(list(topics), listener=listener)
         try:
-            async with asyncio.timeout(_SEND_SECONDS):
+            async with self._answering():
+                await self._require(await self._start(), topics)
                 await consumer.start()
             yield KafkaSubscription(consumer, listener, positions)
-        except (KafkaError, TimeoutError, OSError) as error:
-            raise LogUnavailable(f"Kafka at {self._servers}: {error!r}") from error
         finally:
             await _stop(consumer)
 
     async def ends(self, topics: Sequence[str]) -> Mapping[Partition, int]:
         consumer = AIOKafkaConsumer(bootstrap_servers=self._servers)
         try:
-            async with asyncio.timeout(_SEND_SECONDS):
-                await consumer.start()
-                consumer.subscribe(list(topics))
+            async with self._answering():
+                producer = await self._start()
+                await self._require(producer, topics)
                 known = [
                     TopicPartition(topic, number)
                     for topic in topics
-                    for number in consumer.partitions_for_topic(topic) or ()
+                    for number in await producer.partitions_for(topic)
                 ]
+                consumer.assign(known)  # or it would learn of one topic after another, pausing 0.1 s before each
+                consumer.pause(*known)  # asked where they end, never read
+                await consumer.start()
                 found = await consumer.end_offsets(known)
-        except (KafkaError, TimeoutError, OSError) as error:
-            raise LogUnavailable(f"Kafka at {self._servers}: {error!r}") from error
         finally:
             await _stop(consumer)
         return {Partition(partition.topic, partition.partition): end for partition, end in found.items()}
@@ -105,6 +109,22 @@ class KafkaLog:
 
     async def close(self) -> None:
         await self._drop()
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        """Raises LogUnavailable when Kafka does not answer within bounded time."""
+        try:
+            async with asyncio.timeout(_SEND_SECONDS):
+                yield
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise LogUnavailable(f"Kafka at {self._servers}: {error!r}") from error
+
+    async def _require(self, producer: AIOKafkaProducer, topics: Iterable[str]) -> None:
+        """Raises LogUnavailable at once for a topic that nobody made; aiokafka would wait for it."""
+        if not self._topics.issuperset(topics):
+            self._topics = frozenset((await producer.client.fetch_all_metadata()).topics())
+        if missing := set(topics) - self._topics:
+            raise LogUnavailable(f"Kafka at {self._servers} has no topic {', '.join(sorted(missing))}")
 
     async def _start(self) -> AIOKafkaProducer:
         async with self._lock:
@@ -152,8 +172,6 @@ class KafkaLog:
         batch = producer.create_batch()
         for record in records:
             if batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers)) is None:
-                if not batch.record_count():
-                    raise TooLarge(f"one record is larger than {_MAX_BATCH_BYTES} bytes")
                 sent.append(await producer.send_batch(batch, partition.topic, partition=partition.number))
                 batch = producer.create_batch()
                 batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
@@ -180,6 +198,8 @@ class KafkaSubscription:
         self._flag = flag
         self._positions = positions
         self._halted: set[TopicPartition] = set()
+        self._ends: Mapping[TopicPartition, int] = {}
+        self._ends_asked = 0.0
 
     @property
     def assigned(self) -> frozenset[Partition]:
@@ -192,6 +212,8 @@ class KafkaSubscription:
             found = await self._consumer.getmany(timeout_ms=int(timeout * 1000), max_records=limit)
         except (KafkaError, OSError) as error:
             raise LogUnavailable(repr(error)) from error
+        if self._flag.raised:  # assigned meanwhile: these were read from the bookmark, which may be wrong
+            return []
         return [
             Record(
                 partition.topic, partition.partition, record.offset, record.key, record.value, _headers(record.headers)
@@ -219,19 +241,20 @@ class KafkaSubscription:
             self._consumer.pause(found)
 
     async def behind(self) -> int:
-        total = 0
-        for partition in self._consumer.assignment():
-            end = self._consumer.highwater(partition)
-            if end is not None:
-                total += max(0, end - await self._position(partition))
-        return total
-
-    async def _position(self, partition: TopicPartition) -> int:
+        """Asks for the ends now and then: what fetching has seen stands still when fetching silently has (#712)."""
+        assigned = self._consumer.assignment()
         try:
             async with asyncio.timeout(_STOP_SECONDS):
-                return int(await self._consumer.position(partition))
-        except (KafkaError, TimeoutError) as error:
+                if time.monotonic() - self._ends_asked > _ENDS_SECONDS:
+                    self._ends = await self._consumer.end_offsets(assigned)
+                    self._ends_asked = time.monotonic()
+                return sum([await self._left(partition) for partition in assigned])
+        except (KafkaError, TimeoutError, OSError) as error:
             raise LogUnavailable(repr(error)) from error
+
+    async def _left(self, partition: TopicPartition) -> int:
+        end = max(self._consumer.highwater(partition) or 0, self._ends.get(partition, 0))
+        return max(0, end - int(await self._consumer.position(partition))) if end else 0
 
     async def _seek_all(self) -> None:
         self._flag.raised = False
@@ -250,6 +273,19 @@ def _headers(found: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, byte
 
 
 async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
-    """aiokafka's stop() can wait for ever for a broker that is gone."""
+    """aiokafka's stop() can wait for ever for a broker that is gone, and cut short it leaves its tasks at work:
+    they would go on sending, and go on holding partitions that nobody reads."""
     with suppress(TimeoutError, KafkaError, OSError):
         await asyncio.wait_for(client.stop(), _STOP_SECONDS)
+        return
+    if isinstance(client, AIOKafkaProducer):
+        tasks, connections = [client._sender.sender_task], client.client
+    else:
+        coordinator = client._coordinator
+        tasks = [coordinator._coordination_task, coordinator._heartbeat_task, coordinator._commit_refresh_task]
+        tasks += [client._fetcher._fetch_task, *client._fetcher._pending_tasks]
+        connections = client._client
+    for task in filter(None, tasks):
+        task.cancel()
+    with suppress(TimeoutError, KafkaError, OSError):
+        await asyncio.wait_for(connections.close(), _STOP_SECONDS)

@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 
 from shared.events.envelope import Outgoing, Record
 
+MAX_RECORD_BYTES = 5 * 1024 * 1024
+
 
 class Partition(NamedTuple):
     topic: str
@@ -22,6 +24,12 @@ class LogUnavailable(Exception):
 
 class TooLarge(Exception):
     """One record is larger than the log takes: 5 MiB."""
+
+
+def check_sizes(records: Iterable[Outgoing]) -> None:
+    """Raises TooLarge, before anything is taken."""
+    if any(len(record.value) > MAX_RECORD_BYTES for record in records):
+        raise TooLarge(f"one record is larger than {MAX_RECORD_BYTES} bytes")
 
 
 class Subscription(Protocol):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi import Depends, FastAPI, Header, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
@@ -60,7 +61,14 @@ def context(request: Request) -> Context:
     return found
 
 
-def caller(request: Request, here: Annotated[Context, Depends(context)]) -> Caller:
+_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="EdDSA or ES256; see `make token`.")
+
+
+def caller(
+    request: Request,
+    here: Annotated[Context, Depends(context)],
+    _: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,  # only for the OpenAPI document
+) -> Caller:
     """Who calls, by the bearer token. Raises Unauthenticated."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:

@@ -56,7 +56,7 @@ def demo(
     scale: Annotated[float, typer.Option(help="How big a province; 1 is 376 ex-clients.", min=0.1)] = 1.0,
 ) -> None:
     """The story of two years, published through the districts' own door; then gentle live events."""
-    _finish(_demo_full(once=once, scale=scale) if full else _demo(var, port, once=once, scale=scale))
+    _finish(_demo_full(var, once=once, scale=scale) if full else _demo(var, port, once=once, scale=scale))
 
 
 @app.command()
@@ -163,8 +163,7 @@ async def _demo(var: Path, port: int, *, once: bool, scale: float) -> int:
     return 0
 
 
-async def _demo_full(*, once: bool, scale: float) -> int:
-    var = Path("var")
+async def _demo_full(var: Path, *, once: bool, scale: float) -> int:
     addresses = _addresses(var)
     if not addresses:
         raise CannotStart("the stack is not running: start it with `make stack`")

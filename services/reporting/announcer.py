@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from services.reporting.dashboard import Lag, Snapshot, build, build_next
+from services.reporting.dashboard import Lag, Snapshot, build, build_next, is_forgotten
 from services.reporting.live import Live
 from shared.consumer import Progress
 from shared.database import Database, now
@@ -33,7 +33,7 @@ class Announcer:
         self._changed.set()
         while not stopping.is_set():
             started = time.monotonic()
-            if self._changed.is_set():
+            if self._changed.is_set() or await self._is_forgotten():
                 self._changed.clear()
                 await self._publish()
             await self._report()
@@ -42,6 +42,10 @@ class Announcer:
                 await asyncio.wait_for(stopping.wait(), min(_REPORT_SECONDS, busy * _SHARE))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), _REPORT_SECONDS)
+
+    async def _is_forgotten(self) -> bool:
+        async with self._database.reading() as session:
+            return await is_forgotten(session)
 
     async def _publish(self) -> None:
         snapshot = await build_next(self._database)

@@ -108,6 +108,16 @@ async def build_next(database: Database) -> Snapshot | None:
     return msgspec.structs.replace(snapshot, version=version)
 
 
+async def forget(session: AsyncSession) -> None:
+    """Have a worker build the dashboard again within a second or two: the views were changed by no event."""
+    await run(session, "UPDATE view_state SET content_sha256 = '' WHERE one = 1")
+
+
+async def is_forgotten(session: AsyncSession) -> bool:
+    found = await run(session, "SELECT 1 FROM view_state WHERE one = 1 AND content_sha256 = ''")
+    return found.first() is not None
+
+
 async def is_published(session: AsyncSession) -> bool:
     """Has what the views say now been given a version already?"""
     state = (await run(session, "SELECT content_sha256 FROM view_state WHERE one = 1")).one()

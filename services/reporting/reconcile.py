@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.reporting.dashboard import forget
 from services.reporting.rules import classify, month_name
 from services.reporting.views import (
     CLASSES,
@@ -91,6 +92,7 @@ async def rebuild(database: Database) -> int:
             names = ", ".join((*view.keys, *view.columns))
             await run(session, f"DELETE FROM {view.table}")
             await run(session, f"INSERT INTO {view.table} ({names}) {recomputed}")
+        await forget(session)
         return len(wrong)
 
 

@@ -102,6 +102,17 @@ async def test_everything_is_reached_by_keyboard(open_page: Open) -> None:
     await page.get_by_role("heading", level=1, name="Kota Probolinggo").wait_for()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (320, 700)])
+async def test_the_headings_of_the_table_stay_in_sight(open_page: Open, width: int, height: int) -> None:
+    page = await open_page(width=width, height=height)
+    await page.locator("#to-3577").scroll_into_view_if_needed()
+    row, heading = page.locator("#to-3577"), page.locator("#sort-district")
+    assert (await row.bounding_box() or {})["y"] < height
+    assert 0 <= (await heading.bounding_box() or {})["y"] < (await row.bounding_box() or {})["y"]
+    await page.locator("#districts-table").evaluate("e => e.scrollLeft = 400")
+    assert (await row.bounding_box() or {})["x"] >= 0
+
+
 async def test_focus_is_always_visible(open_page: Open) -> None:
     page = await open_page(width=1280)
     for _ in range(30):

@@ -691,6 +691,16 @@ async def test_an_approval_is_refused_with_the_criteria_that_fail_now(office: Of
     assert (await office.take("approve")).status_code == 200
 
 
+async def test_an_approval_judges_anew_and_trusts_no_kept_assessment(office: Office) -> None:
+    await office.budget(3_000_000)
+    await office.hear(person(), request())
+    await office.take("verify")
+    async with office.database.transaction() as session:
+        await session.execute(text("UPDATE beneficiaries SET status = 'moved'"))
+    assert await office.failed() == []
+    assert problem(await office.take("approve")) == (409, "criteria_not_met")
+
+
 async def test_a_first_of_two_approvals_is_refused_too_when_a_criterion_fails(office: Office) -> None:
     await office.hear(person(), cash("B-1", 50_000_000, desil=6))
     await office.take("verify")

@@ -3,16 +3,22 @@
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, closing
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from confluent_kafka import Producer
 
-from shared.events.envelope import Outgoing
-from shared.log import LogUnavailable, Partition, TooLarge
-from tests.conftest import Components
+from deploy.stack.components import Handle, StackError, start_kafka
+from shared.events.envelope import Outgoing, Record
+from shared.log import Log, LogUnavailable, Partition, TooLarge
+from tests.conftest import Components, absent
 from tests.integration.logs import (
+    PATIENCE_SECONDS,
     Logs,
     Member,
     append_elsewhere,
@@ -171,13 +177,13 @@ async def test_two_members_share_and_each_record_goes_to_one_of_them(logs: Logs)
     ):
 
         async def shared() -> bool:
-            assert await asyncio.gather(first.read(limit=1, timeout=0.1), second.read(limit=1, timeout=0.1)) == [[], []]
+            await asyncio.gather(nothing_more(first, rounds=1), nothing_more(second, rounds=1))
             return bool(first.assigned and second.assigned and not first.assigned & second.assigned)
 
         await until(shared)
         assert {partition.topic for partition in first.assigned | second.assigned} == set(topics)
         await log.append([record for topic in topics for record in numbered(topic, range(25))])
-        read = []
+        read: list[Record] = []
         while len(read) < 100:
             for some in await asyncio.gather(first.read(limit=9, timeout=0.2), second.read(limit=9, timeout=0.2)):
                 read += some
@@ -265,7 +271,7 @@ async def test_a_halted_partition_is_read_no_more_and_the_others_are(logs: Logs)
         await take(subscription, 4, limit=4)
         subscription.halt(Partition(stopped, 0))
         await log.append([*numbered(stopped, [10]), *numbered(goes_on, [10])])
-        found = []
+        found: list[Record] = []
         while 10 not in numbers(found):
             found += await subscription.read(limit=3, timeout=0.2)
         await nothing_more(subscription)
@@ -355,15 +361,16 @@ async def test_an_append_given_up_in_the_middle_leaves_the_log_usable(logs: Logs
             await log.append(numbered(topic, [1]))
 
 
-async def test_a_log_given_up_while_it_opens_leaves_nothing_behind(logs: Logs) -> None:
-    topic = logs.topic()
-    for delay in (0, 0.0005, 0.001, 0.002, 0.004, 0.008):
-        log = logs.open()
-        task = asyncio.ensure_future(log.append(numbered(topic, [1])))
+async def test_an_embedded_log_given_up_while_it_opens_leaves_no_thread_behind(tmp_path: Path) -> None:
+    threads = threading.active_count()
+    for n, delay in enumerate((0, 0.0005, 0.001, 0.002, 0.004, 0.008)):
+        logs = Logs("embedded", str(tmp_path / f"{n}.db"))
+        task = asyncio.ensure_future(logs.open().append(numbered("topic", [1])))
         await asyncio.sleep(delay)
         task.cancel()
         await asyncio.wait([task])
-        await log.close()
+        await logs.close()
+    await until(lambda: threading.active_count() == threads)
 
 
 async def test_the_embedded_log_works_again_by_itself_when_its_file_can_be_used_again(tmp_path: Path) -> None:
@@ -376,4 +383,151 @@ async def test_the_embedded_log_works_again_by_itself_when_its_file_can_be_used_
     (tmp_path / "folder").unlink()
     await log.append(numbered("topic", [1]))
     assert await log.ready()
+    await logs.close()
+
+
+async def test_a_topic_that_nobody_made_is_named_at_once(kafka: str) -> None:
+    logs = Logs("kafka", kafka)
+    log = logs.open()
+    async with asyncio.timeout(8):
+        with pytest.raises(LogUnavailable, match=r"has no topic misspelt\.one"):
+            await log.append(numbered("misspelt.one", [1]))
+        with pytest.raises(LogUnavailable, match=r"has no topic misspelt\.one"):
+            await log.ends(["misspelt.one"])
+        with pytest.raises(LogUnavailable, match=r"has no topic misspelt\.one"):
+            async with log.subscribe(logs.group, ["misspelt.one"], from_the_start):
+                pass
+    await logs.close()
+
+
+async def test_what_other_programs_leave_out_reads_as_null_or_empty(kafka: str) -> None:
+    logs = Logs("kafka", kafka)
+    topic = logs.topic()
+    producer = Producer({"bootstrap.servers": kafka})
+    producer.produce(topic, value=None, key=None)
+    producer.produce(topic, value=b"v", key=b"k", headers=[("null", None), ("twice", b"1"), ("twice", b"2")])
+    producer.flush(PATIENCE_SECONDS)
+    async with logs.open().subscribe(logs.group, [topic], from_the_start) as subscription:
+        assert await take(subscription, 2) == [
+            (topic, 0, 0, None, None, ()),
+            (topic, 0, 1, b"k", b"v", (("null", b""), ("twice", b"1"), ("twice", b"2"))),
+        ]
+    await logs.close()
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_records_may_come_compressed(kafka: str, codec: str) -> None:
+    logs = Logs("kafka", kafka)
+    topic = logs.topic()
+    producer = Producer({"bootstrap.servers": kafka, "compression.type": codec, "linger.ms": 50})
+    for n in range(100):
+        producer.produce(topic, key=b"k", value=str(n).zfill(1000).encode())
+    producer.flush(PATIENCE_SECONDS)
+    async with logs.open().subscribe(logs.group, [topic], from_the_start) as subscription:
+        assert numbers(await take(subscription, 100)) == list(range(100))
+    await logs.close()
+
+
+@pytest.mark.parametrize("codec", [0, 1], ids=["plain", "gzip"])
+async def test_a_header_whose_name_is_no_text_stops_nobody(kafka: str, codec: int) -> None:
+    logs = Logs("kafka", kafka)
+    topic = logs.topic()
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        batch = producer.create_batch()
+        batch._builder = _DefaultRecordBatchBuilderPy(2, codec, False, -1, -1, -1, MIB)
+        batch.append(key=b"k", value=b"0", timestamp=None, headers=[("good", b"1")])
+        batch.append(key=b"k", value=b"1", timestamp=None, headers=[("a", b"b"), (NoText(), b"\xfe"), ("c", b"d")])
+        batch.append(key=b"k", value=b"2", timestamp=None, headers=[])
+        await (await producer.send_batch(batch, topic, partition=0))
+        await producer.send_and_wait(topic, b"3", key=b"k")
+    async with logs.open().subscribe(logs.group, [topic], from_the_start) as subscription:
+        found = await take(subscription, 4, limit=2)
+    assert numbers(found) == [0, 1, 2, 3]
+    assert [record.offset for record in found] == [0, 1, 2, 3]
+    assert found[0].headers == (("good", b"1"),)
+    assert found[1].headers == (("a", b"b"), ("\\xff\\xfename", b"\xfe"), ("c", b"d"))
+    await logs.close()
+
+
+class NoText(str):
+    """A header name that is sent as bytes that are not UTF-8, as programs in other languages can."""
+
+    __slots__ = ()
+
+    def encode(self, *_: object) -> bytes:
+        return b"\xff\xfename"
+
+
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handle]:
+    """A Kafka of its own, to be killed and frozen."""
+    try:
+        handle = start_kafka(tmp_path_factory.mktemp("kafka"))
+    except StackError as error:
+        absent("kafka", str(error))
+    with handle:
+        yield handle
+
+
+async def refused_in_time(log: Log, topic: str) -> None:
+    """The append is refused, within bounded time."""
+    async with asyncio.timeout(25):
+        with pytest.raises(LogUnavailable):
+            await log.append(numbered(topic, [-1]))
+
+
+async def reader(logs: Logs, topic: str, read: list[int], stop: asyncio.Event) -> None:
+    """Reads as a worker does: after LogUnavailable it subscribes again, from where its database says."""
+    log = logs.open()
+    while not stop.is_set():
+        with suppress(LogUnavailable):
+            async with log.subscribe(logs.group, [topic], positions_at({Partition(topic, 0): len(read)})) as found:
+                while not stop.is_set():
+                    read += [record.offset for record in await found.read(limit=100, timeout=0.2)]
+                    await found.behind()
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
+async def test_a_broker_that_is_away_is_waited_out(mortal: Handle, fault: str) -> None:
+    logs = Logs("kafka", mortal.address)
+    topic = logs.topic()
+    warm, cold, leaver = logs.open(), logs.open(), logs.open()
+    await warm.append(numbered(topic, range(10)))
+    read: list[int] = []
+    stop = asyncio.Event()
+    reading = asyncio.ensure_future(reader(logs, topic, read, stop))
+    await until(lambda: read == list(range(10)))
+    before = len(asyncio.all_tasks())
+
+    async with leaver.subscribe(logs.other_group, [topic], from_the_start) as leaving:
+        await take(leaving, 10)
+        mortal.kill() if fault == "killed" else mortal.freeze()
+        loop = asyncio.get_running_loop()
+        left = loop.time()
+    assert loop.time() - left < 10, "leaving is bounded"
+    await asyncio.gather(refused_in_time(warm, topic), refused_in_time(cold, topic))
+    async with asyncio.timeout(10):
+        assert not await warm.ready()
+    async with asyncio.timeout(10):
+        await asyncio.gather(warm.close(), leaver.close())
+
+    await asyncio.to_thread(mortal.start if fault == "killed" else mortal.thaw)
+
+    async def appended() -> bool:
+        try:
+            await cold.append(numbered(topic, [1]))
+        except LogUnavailable:
+            return False
+        return True
+
+    await until(appended)
+    await until(warm.ready)
+    (end,) = (await cold.ends([topic])).values()
+    assert 11 <= end <= 14, "ten, one, and those refused may have come nevertheless"
+    await until(lambda: read == list(range(end)), seconds=60)
+    await asyncio.gather(warm.close(), cold.close())
+    assert len(asyncio.all_tasks()) <= before, "what is given up leaves nothing running"
+    stop.set()
+    await reading
     await logs.close()
