@@ -70,7 +70,7 @@ def caller(
     _: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,  # only for the OpenAPI document
 ) -> Caller:
     """Who calls, by the bearer token. Raises Unauthenticated."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    scheme, _blank, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("no_token")
     return here.verifier.verify(token.strip())

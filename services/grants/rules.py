@@ -93,8 +93,8 @@ def assess(request: Request, person: Person | None, *, other_equipment_or_cash: 
 
     Judged at the request and again at approval, both times by the day of the request, so that the same facts
     give the same answer on a replay. An unknown person fails that criterion and whatever the request fails by
-    itself. `other_equipment_or_cash`: there is another such grant to this person in this fiscal year, neither
-    rejected nor cancelled.
+    itself. `other_equipment_or_cash`: there is another such grant to this person in this fiscal year, approved,
+    disbursed or handed over; one merely asked for does not count, or two would block each other.
     """
     material = request.kind in MATERIAL_KINDS
     failed: set[str] = set()

@@ -38,7 +38,11 @@ def _equal(expected: Any, shown: Any, tolerance: Fraction) -> bool:
 
 
 def wrong_receipts(
-    story: Story, office: Office, receipts: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], *, exactly: int | None
+    story: Story,
+    office: Office,
+    receipts: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]],
+    *,
+    exactly: int | None,
 ) -> list[str]:
     """Events of the story whose receipts on the topics are not as the oracle says, one line each.
 

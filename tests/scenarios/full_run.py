@@ -51,7 +51,9 @@ async def full_run(ground: Ground, folder: Path) -> AsyncIterator[tuple[Told, Ma
             databases[name] = Database(await _fresh(ground.postgres, name), pool=2)
             stack.push_async_callback(databases[name].close)
             await upgrade(databases[name], name, METADATA[name])
-            await _begin_at(databases[name], {place: end for place, end in start.items() if place.topic in TOPICS[name]})
+            await _begin_at(
+                databases[name], {place: end for place, end in start.items() if place.topic in TOPICS[name]}
+            )
             services[name] = Service(name, _environment(ground, databases[name], folder), folder / f"{name}.log")
             stack.push_async_callback(services[name].close)
         await asyncio.gather(*(service.start() for service in services.values()))

@@ -114,7 +114,11 @@ async def test_the_growth_of_every_business_is_what_the_oracle_works_out(told: T
         expected, shown = oracle.business(office, person), answer.json()
         growth = shown["growth"]
         assert growth.pop("sentence").keys() == {"id", "en"}
-        assert (growth.pop("computed"), growth.pop("override"), growth.pop("rule_version")) == (growth["class"], None, 1)
+        assert (growth.pop("computed"), growth.pop("override"), growth.pop("rule_version")) == (
+            growth["class"],
+            None,
+            1,
+        )
         assert differing(expected["growth"], growth) == [], person
         assert shown["reports"] == expected["reports"], person
 
@@ -148,9 +152,7 @@ async def test_rebuild_gives_the_same_dashboard(told: Told) -> None:
         ("UPDATE person SET growth_class = 'stagnant' WHERE growth_class = 'growing'", "growth class"),
     ],
 )
-async def test_a_number_changed_by_hand_is_found_and_rebuild_puts_it_right(
-    told: Told, change: str, found: str
-) -> None:
+async def test_a_number_changed_by_hand_is_found_and_rebuild_puts_it_right(told: Told, change: str, found: str) -> None:
     database = told.province.databases["reporting"]
     before = await dashboards(told)
     await by_hand(database, change)

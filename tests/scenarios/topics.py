@@ -21,6 +21,7 @@ _PATIENCE = 30.0
 class Topics:
     def __init__(self, address: str) -> None:
         self._settings: dict[str, str | int | float | bool] = {"bootstrap.servers": address, "log_level": 0}
+        self._admin = AdminClient(self._settings)  # kept: without it its futures never come true
 
     def ends(self) -> dict[Place, int]:
         """Where each partition ends now; waits for partitions that have no leader yet."""
@@ -34,7 +35,7 @@ class Topics:
                 time.sleep(0.1)
 
     def _ends(self) -> dict[Place, int]:
-        admin = self._admin()
+        admin = self._admin
         found = admin.list_topics(timeout=_PATIENCE).topics
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         wanted = {
@@ -86,16 +87,13 @@ class Topics:
     def bookmarks(self, group: str) -> dict[Place, int]:
         """How far the group told Kafka that it is."""
         request = ConsumerGroupTopicPartitions(group)
-        futures = self._admin().list_consumer_group_offsets([request], request_timeout=_PATIENCE)
+        futures = self._admin.list_consumer_group_offsets([request], request_timeout=_PATIENCE)
         found = futures[group].result().topic_partitions
         return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
 
     def forget(self, group: str) -> None:
         """Delete the group with all its bookmarks. It must have no member."""
-        self._admin().delete_consumer_groups([group], request_timeout=_PATIENCE)[group].result()
-
-    def _admin(self) -> AdminClient:
-        return AdminClient(self._settings)
+        self._admin.delete_consumer_groups([group], request_timeout=_PATIENCE)[group].result()
 
 
 def _record(message: Message) -> Record:
