@@ -33,6 +33,9 @@ IDLE_SECONDS = 0.5
 SETTLE_SECONDS = 1.0
 """Under a load that never lets up, settle at least this often."""
 
+UNSURE_SECONDS = 5.0
+"""Ten times the pause between two looks at the log."""
+
 
 class Stalled(Exception):
     """The log has more, and this worker gets none of it: only a new process helps (aiokafka#703, #1187)."""
@@ -48,7 +51,9 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        return 0.0 if not self.behind else max(0.0, (now() - self.caught_up_at).total_seconds())
+        """0 when all is applied. A worker that could not look lately, the log being away, does not know that it is."""
+        age = max(0.0, (now() - self.caught_up_at).total_seconds())
+        return age if self.behind or age > UNSURE_SECONDS else 0.0
 
     def note(self, behind: int) -> None:
         self.behind = behind
@@ -110,6 +115,7 @@ class Consumer:
         """
         self._moved = time.monotonic()
         async with self._log.subscribe(self._group, self._topics, self.positions) as subscription:
+            await self._look_for_lost_ends(subscription)
             while not stopping.is_set():
                 await self._step(subscription)
 
@@ -147,7 +153,9 @@ class Consumer:
         reached("committed")
         await subscription.bookmark(following)  # 6
         reached("bookmarked")
-        self._metrics.count("events_dropped_total", len(records) - len(fresh))
+        if len(fresh) < len(records):
+            self._metrics.count("events_dropped_total", len(records) - len(fresh))
+            await self._look_for_lost_ends(subscription)
         return bool(fresh)
 
     async def _idle(self) -> bool:
@@ -188,6 +196,8 @@ class Consumer:
         for record in records:
             partition = Partition(record.topic, record.partition)
             expected = following[partition]
+            if partition in self.progress.gaps:
+                continue
             if record.offset > expected:
                 self._doubt(subscription, partition, expected, record.offset)
             elif record.offset == expected:
@@ -197,11 +207,23 @@ class Consumer:
 
     def _doubt(self, subscription: Subscription, partition: Partition, expected: int, found: int) -> None:
         """Records are missing. Read again from where they should be; if they are gone, stop and call for a human."""
-        if partition in self.progress.gaps:
-            return
-        if self._doubted.get(partition) != expected:
+        if self._doubted.get(partition) == expected:
+            self._stop(subscription, partition, expected, found)
+        else:
             self._doubted[partition] = expected
             subscription.seek(partition, expected)
+
+    async def _look_for_lost_ends(self, subscription: Subscription) -> None:
+        """A log that ends before what was applied was cut or replaced: its new records would be taken for old ones."""
+        async with self._database.reading() as session:
+            applied = await _all_offsets(session)
+        ends = await self._log.ends(self._topics)  # asked last: others append and apply meanwhile
+        for partition, end in ends.items():
+            if end < applied.get(partition, 0):
+                self._stop(subscription, partition, applied[partition], end)
+
+    def _stop(self, subscription: Subscription, partition: Partition, expected: int, found: int) -> None:
+        if partition in self.progress.gaps:
             return
         self.progress.gaps.add(partition)
         subscription.halt(partition)
@@ -238,6 +260,11 @@ async def _next_offsets(
         partitions,
     )
     return dict.fromkeys(partitions, 0) | {Partition(row.topic, row.partition): row.next_offset for row in found}
+
+
+async def _all_offsets(session: AsyncSession) -> Mapping[Partition, int]:
+    found = await run(session, "SELECT topic, partition, next_offset FROM log_offset")
+    return {Partition(row.topic, row.partition): row.next_offset for row in found}
 
 
 async def _save_offsets(session: AsyncSession, following: Mapping[Partition, int]) -> None:

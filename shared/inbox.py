@@ -5,7 +5,7 @@ judged by (source, id) and what refers to something unknown waits.
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -55,9 +55,7 @@ class Inbox:
         arrivals = [arrival for record in records if (arrival := self._read(record)) is not None]
         await lock_districts(session, _districts(arrivals))
         fresh, again = await _split_seen(session, arrivals)
-        blocked = await _blocked_keys(session, {arrival.record.topic for arrival in fresh})
-        fresh = [_behind(arrival) if _is_behind(arrival, blocked) else arrival for arrival in fresh]
-        answered = await self._answer(session, fresh)
+        answered = await self._answer(session, await _hold_back(session, fresh))
         await _quarantine(session, [pair for pair in answered if pair[1].verdict is Verdict.quarantined])
         await _park(session, [pair for pair in answered if pair[1].waits_for is not None])
         await _record_new(session, answered)
@@ -69,16 +67,19 @@ class Inbox:
         """Apply the waiting events that `wake` has set free, until none is left. Returns how many came to a verdict."""
         total = 0
         while ready := await _take_ready(session):
-            numbers, records = zip(*ready, strict=True)
-            arrivals = [arrival for record in records if (arrival := self._read(record)) is not None]
+            read = [(number, self._read(record)) for number, record in ready]
+            numbers = {id(arrival): number for number, arrival in read}
+            arrivals = [arrival for _, arrival in read if arrival is not None]
             await lock_districts(session, _districts(arrivals))
             answered = await self._answer(session, arrivals)
-            still = {id(arrival): number for number, arrival in zip(numbers, arrivals, strict=True)}
-            await _park_again(
-                session, [(still[id(arrival)], answer) for arrival, answer in answered if answer.waits_for]
-            )
+            still = [pair for pair in answered if pair[1].waits_for]
             done = [pair for pair in answered if not pair[1].waits_for]
-            await _leave_waiting(session, [still[id(arrival)] for arrival, _ in done])
+            await _park_again(session, [(numbers[id(arrival)], answer) for arrival, answer in still])
+            await _amend(session, still)
+            await _leave_waiting(
+                session, {number for number, _ in ready} - {numbers[id(arrival)] for arrival, _ in still}
+            )
+            await _quarantine(session, [pair for pair in done if pair[1].verdict is Verdict.quarantined])
             await _record_verdicts(session, done)
             self._count(done)
             total += len(done)
@@ -89,31 +90,40 @@ class Inbox:
 
         A record that still cannot be read stays where it is, with the answer saying why.
         """
-        record = await _take_held(session, number)
-        if record is None:
+        held = await _take_held(session, number)
+        if held is None:
             return None
+        record, known_as = held
+        await lock_districts(session, _district_or_all(known_as))
         arrival = self._read(record)
-        assert arrival is not None, "a quarantined record is never one to ignore"
-        await lock_districts(session, _districts([arrival]))
-        answers = await self._answer(session, [arrival])
+        if arrival is None:  # a fact whose type was unknown, and by now need not be followed
+            arrival = _Arrival(known_as, "", record, None, receipts.accepted())
+        _, seen = await _split_seen(session, [arrival] if arrival.key != known_as else [])
+        answers = [(arrival, receipts.duplicate())] if seen else await self._answer(session, [arrival])
         answer = answers[0][1]
         if answer.verdict is Verdict.quarantined:
             return answer
         await self._release(session, number, record, "redriven")
         await _park(session, [pair for pair in answers if pair[1].waits_for is not None])
-        await _record_verdicts(session, answers)
+        if arrival.key == known_as:
+            await _record_verdicts(session, answers)
+        else:  # nobody could read its id until now
+            await _forget(session, known_as)
+            await (_record_again(session, seen) if seen else _record_new(session, answers))
         await self.drain(session)
         return answer
 
     async def discard(self, session: AsyncSession, number: int) -> bool:
         """Give a quarantined record up, with a receipt that says so. False when it is not held (any more)."""
-        record = await _take_held(session, number)
-        if record is None:
+        held = await _take_held(session, number)
+        if held is None:
             return False
+        record, known_as = held
+        await lock_districts(session, _district_or_all(known_as))
         arrival = self._read(record)
-        assert arrival is not None, "a quarantined record is never one to ignore"
         await self._release(session, number, record, "discarded")
-        await _record_verdicts(session, [(arrival, receipts.rejected("discarded"))])
+        given_up = _Arrival(known_as, arrival.type if arrival else "", record, None, None)
+        await _record_verdicts(session, [(given_up, receipts.rejected("discarded"))])
         await self.drain(session)
         return True
 
@@ -240,18 +250,31 @@ async def _split_seen(session: AsyncSession, arrivals: Sequence[_Arrival]) -> tu
     return fresh, again
 
 
-async def _blocked_keys(session: AsyncSession, topics: set[str]) -> set[tuple[str, bytes]]:
-    found = await run(session, "SELECT topic, key FROM quarantine WHERE state = 'held' AND key IS NOT NULL")
-    return {(row.topic, bytes(row.key)) for row in found if row.topic in topics}
+async def _hold_back(session: AsyncSession, arrivals: Sequence[_Arrival]) -> list[_Arrival]:
+    """Events behind a quarantined one of their key wait, whether that came in an earlier batch or in this one."""
+    blocked = await _blocked_keys(session, {arrival.record.topic for arrival in arrivals})
+    kept = []
+    for arrival in arrivals:
+        place = (arrival.record.topic, arrival.record.key)
+        if arrival.answer is None and place in blocked:
+            behind = receipts.waiting("behind_quarantine", _quarantine_key(arrival.record))
+            kept.append(arrival._replace(answer=behind))
+            continue
+        if arrival.answer is not None and arrival.answer.verdict is Verdict.quarantined and place[1] is not None:
+            blocked.add(place)
+        kept.append(arrival)
+    return kept
 
 
-def _is_behind(arrival: _Arrival, blocked: set[tuple[str, bytes]]) -> bool:
-    record = arrival.record
-    return arrival.event is not None and arrival.answer is None and (record.topic, record.key) in blocked
-
-
-def _behind(arrival: _Arrival) -> _Arrival:
-    return arrival._replace(answer=receipts.waiting("behind_quarantine", _quarantine_key(arrival.record)))
+async def _blocked_keys(session: AsyncSession, topics: set[str]) -> set[tuple[str, bytes | None]]:
+    found = await set_wise(
+        session,
+        "SELECT DISTINCT q.topic, q.key FROM quarantine q JOIN {rows} ON q.topic = r.topic "
+        "WHERE q.state = 'held' AND q.key IS NOT NULL",
+        {"topic": "text"},
+        [(topic,) for topic in sorted(topics)],
+    )
+    return {(row.topic, bytes(row.key)) for row in found}
 
 
 def _quarantine_key(record: Record) -> str:
@@ -266,6 +289,11 @@ def _districts(arrivals: Sequence[_Arrival]) -> set[str]:
         if arrival.event is not None
     }
     return set(DISTRICTS) if "" in found else found
+
+
+def _district_or_all(seen: _Seen) -> Iterable[str]:
+    """What to lock for an event that may not be readable, so that none is parked behind it while it is released."""
+    return {seen.district} if seen.district else DISTRICTS
 
 
 async def _quarantine(session: AsyncSession, answered: Sequence[tuple[_Arrival, Answer]]) -> None:
@@ -320,7 +348,7 @@ async def _take_ready(session: AsyncSession) -> list[tuple[int, Record]]:
     return [(row[0], _restored(*row[1:])) for row in found]
 
 
-async def _leave_waiting(session: AsyncSession, numbers: Sequence[int]) -> None:
+async def _leave_waiting(session: AsyncSession, numbers: Collection[int]) -> None:
     if not numbers:
         return
     await set_wise(
@@ -331,16 +359,19 @@ async def _leave_waiting(session: AsyncSession, numbers: Sequence[int]) -> None:
     )
 
 
-async def _take_held(session: AsyncSession, number: int) -> Record | None:
+async def _take_held(session: AsyncSession, number: int) -> tuple[Record, _Seen] | None:
+    """The record, locked, and what the inbox knows it as."""
     lock = "" if _is_sqlite(session) else " FOR UPDATE"
     found = await run(
         session,
-        f"""SELECT topic, partition, "offset", key, value, headers FROM quarantine
+        f"""SELECT topic, partition, "offset", key, value, headers, event_id, source FROM quarantine
             WHERE id = :id AND state = 'held'{lock}""",
         id=number,
     )
     row = found.first()
-    return _restored(*row) if row is not None else None
+    if row is None:
+        return None
+    return _restored(*row[:6]), _Seen(topic_district(row.topic) or "", row.event_id, row.source)
 
 
 async def _record_new(session: AsyncSession, answered: Sequence[tuple[_Arrival, Answer]]) -> None:
@@ -358,6 +389,12 @@ async def _record_new(session: AsyncSession, answered: Sequence[tuple[_Arrival, 
 
 async def _record_verdicts(session: AsyncSession, answered: Sequence[tuple[_Arrival, Answer]]) -> None:
     """The final verdicts of events that had been waiting or quarantined."""
+    await _amend(session, answered)
+    await _publish(session, answered)
+
+
+async def _amend(session: AsyncSession, answered: Sequence[tuple[_Arrival, Answer]]) -> None:
+    """Change what `GET /v1/receipts` shows."""
     if not answered:
         return
     await set_wise(
@@ -368,7 +405,14 @@ async def _record_verdicts(session: AsyncSession, answered: Sequence[tuple[_Arri
         [_verdict_row(arrival, answer) for arrival, answer in answered],
         at=now(),
     )
-    await _publish(session, answered)
+
+
+async def _forget(session: AsyncSession, seen: _Seen) -> None:
+    await run(
+        session,
+        "DELETE FROM inbox WHERE district = :district AND event_id = :event_id AND source = :source",
+        **seen._asdict(),
+    )
 
 
 async def _record_again(session: AsyncSession, again: Sequence[_Arrival]) -> None:

@@ -273,19 +273,21 @@ def _headers(found: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, byte
 
 
 async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
-    """aiokafka's stop() can wait for ever for a broker that is gone, and cut short it leaves its tasks at work:
-    they would go on sending, and go on holding partitions that nobody reads."""
-    with suppress(TimeoutError, KafkaError, OSError):
-        await asyncio.wait_for(client.stop(), _STOP_SECONDS)
+    """aiokafka's stop() can wait for ever for a broker that is gone, or end as if cancelled. Its tasks then stay at
+    work: they would go on sending, and go on holding partitions that nobody reads. So they are ended here."""
+    stopping = asyncio.ensure_future(client.stop())
+    await asyncio.wait({stopping}, timeout=_STOP_SECONDS)
+    if stopping.done() and not stopping.cancelled() and stopping.exception() is None:
         return
     if isinstance(client, AIOKafkaProducer):
         tasks, connections = [client._sender.sender_task], client.client
     else:
-        coordinator = client._coordinator
+        coordinator, fetcher, connections = client._coordinator, client._fetcher, client._client
         tasks = [coordinator._coordination_task, coordinator._heartbeat_task, coordinator._commit_refresh_task]
-        tasks += [client._fetcher._fetch_task, *client._fetcher._pending_tasks]
-        connections = client._client
-    for task in filter(None, tasks):
+        tasks += [fetcher._fetch_task, *fetcher._pending_tasks]
+    ending = [stopping, *filter(None, tasks)]
+    for task in ending:
         task.cancel()
-    with suppress(TimeoutError, KafkaError, OSError):
-        await asyncio.wait_for(connections.close(), _STOP_SECONDS)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_STOP_SECONDS):
+            await asyncio.gather(connections.close(), *ending, return_exceptions=True)

@@ -149,6 +149,8 @@ class Node:
 
     async def _measure(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
+            if self.settings.role != "web":
+                self.metrics.gauge("seconds_behind", self.consumer.progress.seconds)
             async with self.database.reading() as session:
                 found = await run(
                     session,

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.reporting import commands
+from services.reporting import following
+from services.reporting.income import report_income
 from services.reporting.views import GRANT_STATUSES
 from shared.events import district, facts
 from shared.events.catalogue import NAMES, Event
@@ -24,16 +25,16 @@ _STEPS: dict[str, type[facts.Grant]] = {
 
 def handlers() -> Mapping[str, Handler]:
     return {
-        NAMES[facts.BeneficiaryRegistered]: commands.follow_people,
-        NAMES[facts.BeneficiaryUpdated]: commands.follow_people,
-        NAMES[facts.BudgetSet]: commands.follow_budgets,
+        NAMES[facts.BeneficiaryRegistered]: following.follow_people,
+        NAMES[facts.BeneficiaryUpdated]: following.follow_people,
+        NAMES[facts.BudgetSet]: following.follow_budgets,
         **{NAMES[_STEPS[status]]: _grants(status) for status in GRANT_STATUSES},
-        NAMES[district.IncomeReported]: commands.report_income,
+        NAMES[district.IncomeReported]: report_income,
     }
 
 
 def _grants(status: str) -> Handler:
     async def follow(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
-        return await commands.follow_grants(session, events, status)
+        return await following.follow_grants(session, events, status)
 
     return follow

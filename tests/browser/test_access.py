@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page
 
 from shared.security import Role
 from tests.browser import province
@@ -107,10 +107,9 @@ async def test_the_headings_of_the_table_stay_in_sight(open_page: Open, width: i
     page = await open_page(width=width, height=height)
     await page.locator("#to-3577").scroll_into_view_if_needed()
     row, heading = page.locator("#to-3577"), page.locator("#sort-district")
-    assert (await row.bounding_box() or {})["y"] < height
-    assert 0 <= (await heading.bounding_box() or {})["y"] < (await row.bounding_box() or {})["y"]
-    await page.locator("#districts-table").evaluate("e => e.scrollLeft = 400")
-    assert (await row.bounding_box() or {})["x"] >= 0
+    assert 0 <= await _edge(heading, "top") < await _edge(row, "top") < height
+    await page.locator("#districts-table").evaluate("e => { e.scrollLeft = 400 }")
+    assert await _edge(row, "left") >= 0
 
 
 async def test_focus_is_always_visible(open_page: Open) -> None:
@@ -207,6 +206,11 @@ async def _violations(page: Page) -> list[str]:
 async def _focused(page: Page) -> str:
     text: str = await page.evaluate("document.activeElement.textContent.trim()")
     return text
+
+
+async def _edge(element: Locator, side: str) -> float:
+    pixels: float = await element.evaluate(f"e => e.getBoundingClientRect().{side}")
+    return pixels
 
 
 async def _tab_to(page: Page, name: str) -> None:

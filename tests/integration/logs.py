@@ -48,9 +48,9 @@ class Logs:
         for log in self._open:
             await log.close()
 
-    def topic(self, name: str = "topic", *, partitions: int = 1) -> str:
+    def topic(self, name: str = "topic", *, partitions: int = 1, end: str = "") -> str:
         """The embedded log has one partition whatever is asked for."""
-        unique = f"{name}-{secrets.token_hex(4)}"
+        unique = f"{name}-{secrets.token_hex(4)}{end}"
         if self.kind == "kafka":
             make_topic(self.address, unique, partitions=partitions)
         return unique

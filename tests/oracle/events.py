@@ -87,20 +87,28 @@ def fault(found: Event) -> str | None:
         return "district_mismatch"
     if not _well_formed(found):
         return "invalid_data"
-    data = found.data
     if found.type == RECORDED:
-        if not data["consent"]["given"]:
-            return "no_consent"
-        if data["nik"] is not None and not valid_nik(data["nik"]):
-            return "invalid_nik"
-    if found.type == REQUESTED and data["kind"] == "equipment":
-        if not data["items"]:
-            return "no_items"
-        if data["amount"] != sum(item["quantity"] * item["unit_value"] for item in data["items"]):
-            return "amount_mismatch"
-    if found.type == REPORTED and data["month"] > f"{found.time:%Y-%m}":
+        return _fault_of_record(found.data)
+    if found.type == REQUESTED:
+        return _fault_of_request(found.data)
+    if found.type == REPORTED and found.data["month"] > f"{found.time:%Y-%m}":
         return "future_month"
     return None
+
+
+def _fault_of_record(data: dict[str, Any]) -> str | None:
+    if not data["consent"]["given"]:
+        return "no_consent"
+    return None if data["nik"] is None or valid_nik(data["nik"]) else "invalid_nik"
+
+
+def _fault_of_request(data: dict[str, Any]) -> str | None:
+    if data["kind"] != "equipment":
+        return None
+    if not data["items"]:
+        return "no_items"
+    total = sum(item["quantity"] * item["unit_value"] for item in data["items"])
+    return None if data["amount"] == total else "amount_mismatch"
 
 
 def valid_nik(nik: str) -> bool:

@@ -33,7 +33,7 @@ def differing(expected: Mapping[str, Any], shown: Mapping[str, Any], path: str =
 
 def _equal(expected: Any, shown: Any, tolerance: Fraction) -> bool:
     if isinstance(expected, Fraction):
-        return isinstance(shown, int | float) and abs(Fraction(shown) - expected) <= tolerance
+        return isinstance(shown, int | float) and abs(Fraction(str(shown)) - expected) <= tolerance
     return bool(shown == expected and type(shown) is type(expected))
 
 

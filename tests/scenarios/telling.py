@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +20,9 @@ from deploy.story.generate import Publication, Story
 from services.grants.commands import differences
 from services.reporting.reconcile import reconcile
 from shared.database import run
-from shared.events.catalogue import receipts_topic
+from shared.events.catalogue import intake_topic, receipts_topic
 from shared.events.districts import DISTRICTS
-from shared.events.envelope import Record
+from shared.events.envelope import Outgoing, Record, to_headers
 from shared.log import Log, Partition
 from shared.security import LocalKey, Role
 from shared.settings import Settings
@@ -49,9 +49,9 @@ class Told:
         settings = Settings(service="reporting", var=self.province.var)
         self.doors = Doors(self.client, self.log, LocalKey.at(settings.keys), settings, by_log=self.by_log)
 
-    async def tell(self, story: Story) -> None:
+    async def tell(self, story: Story, progress: Callable[[str, int], None] = lambda _title, _many: None) -> None:
         self.doors.retelling = self.times > 0
-        await tell(story, self.doors, self.quiet, lambda _title, _many: None)
+        await tell(story, self.doors, self.quiet, progress)
         self.times += 1
 
     async def publish_again(self, publication: Publication) -> None:
@@ -89,7 +89,7 @@ class Told:
         return [*await reconcile(databases["reporting"]), *map(str, budgets)]
 
     async def receipts(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
-        """All receipts on the topics, by district and event, in their order. One sent twice by a relay is there once."""
+        """All receipts on the topics, by district and event, in order. One that a relay sent twice is there once."""
         topics = [receipts_topic(code) for code in DISTRICTS]
         found: dict[tuple[str, str], list[dict[str, Any]]] = {}
         sent: set[tuple[bytes, bytes]] = set()
@@ -139,6 +139,15 @@ async def read_all(log: Log, topics: Sequence[str], start: Mapping[Partition, in
 
 def publications(story: Story) -> Iterator[Publication]:
     return (step for chapter in story.chapters for step in chapter.steps if isinstance(step, Publication))
+
+
+def as_record(publication: Publication) -> Outgoing:
+    """As the district puts it into the log."""
+    if publication.raw is not None:
+        return publication.raw
+    envelope = publication.envelope
+    topic = intake_topic(publication.service, publication.district)
+    return Outgoing(topic, envelope.subject.encode(), publication.data, to_headers(envelope))
 
 
 def without_moment(body: bytes) -> bytes:

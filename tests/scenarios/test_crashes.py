@@ -97,7 +97,7 @@ async def test_applied_before_commit_nothing_is_applied_and_the_batch_is_read_ag
     await reporting.start()
 
     await world.shows(reporting, books)
-    await world.proves(books)
+    await world.counted(books)
 
 
 async def test_commit_before_relay_the_fact_waits_in_the_outbox_and_is_sent(world: World) -> None:
@@ -152,7 +152,7 @@ async def test_committed_before_bookmark_the_offsets_in_the_database_win(world: 
     world.topics.send(books.reports(5, districts=("3501",)))
 
     await world.shows(reporting, books)
-    await world.proves(books)
+    await world.counted(books)
 
     async def caught_up() -> None:
         assert await bookmarked(world) == REPORTS + 5
@@ -181,7 +181,7 @@ async def test_bookmarked_before_announce_the_open_page_is_told_after_the_restar
         assert int(await anext(versions)) > empty
         await world.shows(web, books)
     assert (await world.dashboard(web))["month"] == max(report.month for _, report in books.sent.values())
-    await world.proves(books)
+    await world.counted(books)
 
 
 async def test_frozen_past_the_session_timeout_then_woken_its_write_is_refused_by_the_offset_row(
@@ -204,7 +204,7 @@ async def test_frozen_past_the_session_timeout_then_woken_its_write_is_refused_b
     await eventually(refused)
     world.topics.send(books.reports(REPORTS))
     await world.shows(heir, books)
-    await world.proves(books)
+    await world.counted(books)
 
 
 async def test_frozen_in_its_transaction_it_holds_the_offset_row_and_its_heir_drops_what_it_applied(
@@ -218,7 +218,7 @@ async def test_frozen_in_its_transaction_it_holds_the_offset_row_and_its_heir_dr
 
     async def waits_for_the_row() -> None:
         blocked = await world.administer(
-            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE OF o%'"
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%log_offset%'"
         )
         assert blocked, "the heir has not taken over yet"
 
@@ -234,7 +234,7 @@ async def test_frozen_in_its_transaction_it_holds_the_offset_row_and_its_heir_dr
     await eventually(dropped)
     world.topics.send(books.reports(REPORTS))
     await world.shows(heir, books)
-    await world.proves(books)
+    await world.counted(books)
 
 
 async def test_killed_after_commit_before_the_reply_the_retry_gets_the_stored_reply(world: World) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx
 import msgspec
+from redis import Redis
 from sqlalchemy import MetaData
 
 import services.grants.app
@@ -71,6 +72,8 @@ class Ground:
             if component.running:
                 component.thaw()
             component.start()
+        with Redis.from_url(self.redis.address) as redis:
+            redis.flushall()
 
     def stop(self) -> None:
         for component in (self.kafka, self.postgres, self.redis):
@@ -159,9 +162,14 @@ class World:
         found: dict[str, Any] = answer.json()
         return found
 
-    async def proves(self, books: Books, *, deliveries: int = 1) -> None:
-        """Every report of the books has one verdict, one final receipt, and nothing was set aside on the way."""
-        assert await self.applied() == Counter(dict.fromkeys(books.sent, deliveries))
+    async def counted(self, books: Books, *, deliveries: int | None = 1) -> None:
+        """Every report of the books has one verdict, one final receipt, and nothing was set aside on the way.
+
+        `deliveries`: how often each must have come; None where clients tried again.
+        """
+        applied = await self.applied()
+        assert applied.keys() == books.sent.keys()
+        assert deliveries is None or set(applied.values()) == {deliveries}
         left = await self.rows("reporting", "SELECT (SELECT count(*) FROM waiting), (SELECT count(*) FROM quarantine)")
         assert tuple(left[0]) == (0, 0)
         database = Database(_driver(await self._database("reporting")))
@@ -177,6 +185,17 @@ class World:
             assert await self.number(name, "SELECT count(*) FROM outbox WHERE published_at IS NULL") == 0
 
         await eventually(empty, within=within)
+
+    async def drained(self, name: ServiceName, *, within: float = 60) -> None:
+        """The service comes to have applied all that lies in its topics now."""
+        ends = {place: end for place, end in self.topics.ends().items() if place[0] in _READ[name]}
+
+        async def applied() -> None:
+            found = await self.rows(name, "SELECT topic, partition, next_offset FROM log_offset")
+            reached = {(row["topic"], row["partition"]): row["next_offset"] for row in found}
+            assert all(reached[place] >= end for place, end in ends.items())
+
+        await eventually(applied, within=within)
 
     async def close(self) -> None:
         for service in self._services:
@@ -222,8 +241,3 @@ def income(cell: Mapping[str, Any]) -> Total:
 
 def _driver(url: str) -> str:
     return url.replace("postgresql://", "postgresql+asyncpg://", 1)
-
-
-async def off_the_loop(work: Any, *arguments: object) -> Any:
-    """A component's slow start or stop, while the test's own clients go on."""
-    return await asyncio.to_thread(work, *arguments)

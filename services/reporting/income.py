@@ -1,0 +1,206 @@
+"""Income reports: the newest revision of each business and month is kept; every view follows by the difference."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.reporting import views
+from services.reporting.rules import later_month, month_index
+from services.reporting.views import COUNTED, MONTHS
+from shared.database import insert, set_wise
+from shared.events import receipts
+from shared.events.catalogue import Event
+from shared.events.district import IncomeReported
+from shared.events.envelope import beneficiary_id, microseconds
+from shared.events.receipts import Answer
+from shared.inbox import warn_conflict
+from shared.revisions import CONFLICT, Mark, judge
+
+
+class _Content(NamedTuple):
+    """What one report says, in the order of the table's columns."""
+
+    turnover: int
+    materials: int
+    production: int
+    wages: int
+    net_profit: int
+    employees: int
+    orders: int
+    asset_use: str
+
+
+class _Stored(NamedTuple):
+    """The report in force for one business and month. `place` is its event's place in this list, when it is of it."""
+
+    mark: Mark
+    content: _Content
+    place: int | None
+
+
+class _Owner(NamedTuple):
+    no: int
+    district: str
+    counted: bool
+
+
+Key = tuple[int, int]
+"""(person_no, month index)"""
+
+
+async def report_income(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
+    """Keep the newest revision of each business and month; every view follows by the difference.
+
+    A report of a month after the event's own time is rejected, one of an unknown person waits.
+    """
+    owners, before = await _read_reports(session, events)
+    answers: list[Answer] = []
+    current = dict(before)
+    lost: list[tuple[str, str, bool]] = []
+    for place, event in enumerate(events):
+        owner = owners.get((event.district, event.data.district_ref))
+        if later_month(event.data.month, event.envelope.time):
+            answers.append(receipts.rejected("future_month"))
+        elif owner is None:
+            answers.append(_wait_for(event))
+        else:
+            answers.append(_place_report(place, event, owner.no, current, answers, lost))
+    changed = {key: stored for key, stored in current.items() if stored is not before.get(key)}
+    await _write_reports(session, changed, before)
+    await _count_reports(session, {owner.no: owner for owner in owners.values()}, changed, before)
+    for district, event_id, superseded in lost:
+        await warn_conflict(session, district, [event_id], superseded=superseded)
+    return answers
+
+
+def _place_report(
+    place: int,
+    event: Event,
+    no: int,
+    current: dict[Key, _Stored],
+    answers: list[Answer],
+    lost: list[tuple[str, str, bool]],
+) -> Answer:
+    """Judge one report against the one in force, which it may replace in `current`."""
+    report: IncomeReported = event.data
+    key = (no, month_index(report.month))
+    stored = current.get(key)
+    content = _Content(
+        report.turnover,
+        report.materials,
+        report.production,
+        report.wages,
+        report.net_profit,
+        report.employees,
+        report.orders,
+        report.asset_use.value,
+    )
+    mark = Mark(report.revision, microseconds(event.envelope.time), event.envelope.id)
+    verdict = judge(stored.mark if stored else None, mark, alike=stored is not None and stored.content == content)
+    if verdict.conflict and stored is not None:
+        _warn_other(stored, event.district or "", superseded=verdict.replaces, answers=answers, lost=lost)
+    if verdict.replaces:
+        current[key] = _Stored(mark, content, place)
+    return verdict.answer
+
+
+def _warn_other(
+    stored: _Stored, district: str, *, superseded: bool, answers: list[Answer], lost: list[tuple[str, str, bool]]
+) -> None:
+    """The other event of a conflict: amend its answer if it is of this list, else its receipt."""
+    if stored.place is None:
+        lost.append((district, stored.mark.event_id, superseded))
+    elif superseded:
+        answers[stored.place] = receipts.superseded(CONFLICT, CONFLICT)
+    elif answers[stored.place].verdict is receipts.Verdict.accepted:
+        answers[stored.place] = receipts.accepted(CONFLICT)
+
+
+def _wait_for(event: Event) -> Answer:
+    person = beneficiary_id(event.district or "", event.data.district_ref)
+    return receipts.waiting("unknown_beneficiary", f"beneficiary/{person}")
+
+
+async def _read_reports(
+    session: AsyncSession, events: Sequence[Event]
+) -> tuple[dict[tuple[str | None, str], _Owner], dict[Key, _Stored]]:
+    """The businesses the events speak of, by (district, ref), and their reports in force of the months named."""
+    wanted = {(event.district, event.data.district_ref, month_index(event.data.month)) for event in events}
+    found = await set_wise(
+        session,
+        """SELECT p.no, p.district, p.district_ref, p.status, t.month, t.revision, t.time_us, t.event_id,
+                  t.turnover, t.materials, t.production, t.wages, t.net_profit, t.employees, t.orders, t.asset_use
+           FROM {rows} JOIN person p ON p.district = r.district AND p.district_ref = r.ref
+           LEFT JOIN report t ON t.person_no = p.no AND t.month = r.month""",
+        {"district": "text", "ref": "text", "month": "int"},
+        sorted(wanted, key=repr),
+    )
+    owners: dict[tuple[str | None, str], _Owner] = {}
+    before: dict[Key, _Stored] = {}
+    for no, district, ref, status, month, revision, time_us, event_id, *content in found:
+        owners[district, ref] = _Owner(no, district, status == COUNTED)
+        if month is not None:
+            before[no, month] = _Stored(Mark(revision, time_us, event_id), _Content(*content), None)
+    return owners, before
+
+
+_REPORT_COLUMNS = {
+    "person_no": "bigint",
+    "month": "int",
+    "revision": "int",
+    "time_us": "bigint",
+    "event_id": "text",
+    "turnover": "bigint",
+    "materials": "bigint",
+    "production": "bigint",
+    "wages": "bigint",
+    "net_profit": "bigint",
+    "employees": "int",
+    "orders": "int",
+    "asset_use": "text",
+}
+_UPDATE_REPORTS = (
+    f"UPDATE report SET {', '.join(f'{name} = r.{name}' for name in list(_REPORT_COLUMNS)[2:])} "
+    "FROM {rows} WHERE report.person_no = r.person_no AND report.month = r.month"
+)
+
+
+async def _write_reports(session: AsyncSession, changed: Mapping[Key, _Stored], before: Mapping[Key, _Stored]) -> None:
+    """Insert and update apart, in the order of the key: half as much work for PostgreSQL as one upsert."""
+    new, known = (
+        [(*key, *changed[key].mark, *changed[key].content) for key in sorted(changed) if (key in before) is there]
+        for there in (False, True)
+    )
+    await insert(session, "report", _REPORT_COLUMNS, new)
+    if known:
+        await set_wise(session, _UPDATE_REPORTS, _REPORT_COLUMNS, known)
+
+
+async def _count_reports(
+    session: AsyncSession,
+    owners: Mapping[int, _Owner],
+    changed: Mapping[Key, _Stored],
+    before: Mapping[Key, _Stored],
+) -> None:
+    """Bring the months up to date, and have the classes of the businesses computed again."""
+    differences = MONTHS.difference()
+    for (no, month), stored in changed.items():
+        owner = owners[no]
+        if not owner.counted:
+            continue
+        change = differences[owner.district, month]
+        content = stored.content
+        views.count_report(change, content.turnover, content.net_profit, content.employees, content.asset_use, 1)
+        if (prior := before.get((no, month))) is not None:
+            content = prior.content
+            views.count_report(change, content.turnover, content.net_profit, content.employees, content.asset_use, -1)
+    await views.growth_due(
+        session,
+        (no for (no, month), stored in changed.items() if _net(before.get((no, month))) != stored.content.net_profit),
+    )
+    await MONTHS.add(session, differences)
+
+
+def _net(stored: _Stored | None) -> int | None:
+    return stored.content.net_profit if stored else None
