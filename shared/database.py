@@ -154,13 +154,14 @@ def _postgres(url: str, pool: int) -> AsyncEngine:
         pool_timeout=10,
         pool_pre_ping=True,
         pool_recycle=1800,
+        hide_parameters=True,  # an error is logged, and the data of a person must not be
         connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 5, "command_timeout": 70},
     )
 
 
 def _sqlite(url: str) -> AsyncEngine:
     """SQLite as one writer and many readers: WAL, writers begin IMMEDIATE so that they queue instead of failing."""
-    engine = create_async_engine(url, connect_args={"timeout": 30})
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": 30})
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:

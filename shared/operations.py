@@ -26,7 +26,11 @@ class Build(Protocol):
 
 def commands(service: ServiceName, build: Build, metadata: MetaData) -> typer.Typer:
     """The command line of one service; the service adds its own commands to it."""
-    app = typer.Typer(help=f"Berdaya {service}: settings come from BERDAYA_* variables.", no_args_is_help=True)
+    app = typer.Typer(
+        help=f"Berdaya {service}: settings come from BERDAYA_* variables.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
 
     @app.command("serve", help="Answer HTTP and read the log until stopped.")
     def _serve() -> None:

@@ -211,9 +211,11 @@ def serve(node: Node) -> None:
     """Run one service until SIGTERM or SIGINT. Exits non-zero when a task failed, so that a supervisor restarts it."""
 
     async def main() -> None:
-        async with node.running():
-            await serve_all(node.app, [node], host=node.settings.host, port=node.settings.port)
-        await node.log.close()
+        try:
+            async with node.running():
+                await serve_all(node.app, [node], host=node.settings.host, port=node.settings.port)
+        finally:  # a thread of the embedded log would keep a failed process from ending
+            await node.log.close()
 
     uvloop.run(main())
 

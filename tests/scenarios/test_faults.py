@@ -274,7 +274,7 @@ async def test_redis_is_flushed_killed_and_restarted_empty_and_the_numbers_stay_
     await more()
     stopping.set()
     await looking
-    assert {total for _, total in seen} == set(true), "every answer was a truth"
+    assert {total for _, total in seen} <= set(true), "every answer was a truth"
     assert seen == sorted(seen, key=lambda found: (found[0], true.index(found[1]))), (
         "and none was followed by an older one"
     )

@@ -3,7 +3,6 @@
 Topic names are fixed, so tests share one Kafka; a database that says "all before is applied" reads nothing of others.
 """
 
-import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Mapping
