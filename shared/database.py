@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from sqlalchemy import CursorResult, Dialect, String, event, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
@@ -27,6 +27,8 @@ _SERVER_SETTINGS = {
 }
 # Classes: 08 connection, 53 resources, 57 operator, 58 system, 40 serialization and deadlock; lock time-outs.
 _TRANSIENT_STATES = ("08", "53", "57", "58", "40", "55P03", "25P03")
+FAULTS = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a database raises, by whichever way it is spoken to."""
 
 
 _DISTRICT_LOCKS = 35
@@ -89,15 +91,23 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, OSError | asyncio.TimeoutError | PoolTimeout):
         return True
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):  # COPY speaks to the driver itself
-        return str(getattr(error, "sqlstate", "") or "08").startswith(_TRANSIENT_STATES)
+        return (_sql_state(error) or "08").startswith(_TRANSIENT_STATES)
     if not isinstance(error, DBAPIError):
         return False
     if error.connection_invalidated or isinstance(error, InterfaceError):
         return True
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
-    if state:
-        return str(state).startswith(_TRANSIENT_STATES)
+    if state := _sql_state(error):
+        return state.startswith(_TRANSIENT_STATES)
     return isinstance(error, OperationalError) and _sqlite_transient(error.orig)
+
+
+def is_unstorable(error: BaseException) -> bool:
+    """Did a caller send U+0000, which PostgreSQL keeps in no text?"""
+    return _sql_state(error) in ("22021", "22P05")
+
+
+def _sql_state(error: BaseException) -> str:
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
 
 
 async def set_wise(

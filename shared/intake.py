@@ -72,6 +72,8 @@ async def receipt(
     who: Annotated[Caller, Depends(allow(Role.district_system, Role.district_officer))],
 ) -> Response:
     """404 until there is one. `deliveries` says how often the event came."""
+    if not event_id.isprintable():
+        raise Refused("not_found")
     async with here.database.reading() as session:
         found = await run(
             session,

@@ -86,9 +86,7 @@ class KafkaLog:
                 producer = await self._start()
                 await self._require(producer, topics)
                 known = [
-                    TopicPartition(topic, number)
-                    for topic in topics
-                    for number in await producer.partitions_for(topic)
+                    TopicPartition(topic, number) for topic in topics for number in await producer.partitions_for(topic)
                 ]
                 consumer.assign(known)  # or it would learn of one topic after another, pausing 0.1 s before each
                 consumer.pause(*known)  # asked where they end, never read

@@ -1,6 +1,7 @@
 """What every HTTP call of Berdaya has in common: who calls, retries that do nothing twice, errors as problem+json."""
 
 import hashlib
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -9,13 +10,12 @@ import msgspec
 from fastapi import Depends, FastAPI, Header, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from shared.database import Database, is_transient, now, run
+from shared.database import FAULTS, Database, is_transient, is_unstorable, now, run
 from shared.failpoint import reached
 from shared.log import Log, LogUnavailable
 from shared.refusals import TITLES, Refused
@@ -199,14 +199,19 @@ def install(app: FastAPI, here: Context) -> None:
         return problem(code, headers=dict(error.headers or {}))
 
     @app.exception_handler(Exception)
-    async def _fault(_: Request, error: Exception) -> Response:
+    async def _fault(request: Request, error: Exception) -> Response:
         if is_transient(error) or isinstance(error, LogUnavailable):
             here.metrics.count("faults_total")
             return problem("unavailable", headers={"Retry-After": RETRY_AFTER_SECONDS})
+        if is_unstorable(error):
+            return problem("invalid_request", {"detail": "a text holds the character U+0000"})
+        # Where and what kind, not the message: PostgreSQL repeats in it the row that failed.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        here.logger.error("a call met a mistake of ours", kind=type(error).__name__, path=request.url.path, where=where)
         return problem("internal")
 
     # Named one by one: the handler of Exception itself runs outside the middleware and re-raises what it answered.
-    for kind in (LogUnavailable, OSError, SQLAlchemyError):
+    for kind in (LogUnavailable, *FAULTS):
         app.add_exception_handler(kind, _fault)
 
 

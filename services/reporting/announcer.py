@@ -59,5 +59,6 @@ class Announcer:
     async def _report(self) -> None:
         progress = self._progress()
         await self._live.report(Lag(now(), progress.behind, progress.seconds))
-        if self._newest is not None:
-            await self._live.keep(self._newest)
+        if self._newest is not None and await self._live.keep(self._newest):
+            self._newest = None  # what was lost may have been newer than ours: build what the database says now
+            self._changed.set()

@@ -19,6 +19,8 @@ from shared.web import Context, caller, context
 
 SESSION_COOKIE = "berdaya_session"
 HEARTBEAT_SECONDS = 15
+SLOW_SECONDS = 10
+"""A client that takes nothing for so long is cut."""
 
 router = APIRouter(tags=["dashboard"])
 Here = Annotated[Context, Depends(context)]
@@ -41,6 +43,7 @@ class Dashboards:
 
     def __init__(self, database: Database, live: Live) -> None:
         self._database = database
+        self._began = now()
         self.live = live
 
     async def snapshot(self, month: str | None) -> Snapshot:
@@ -51,9 +54,12 @@ class Dashboards:
             return await build(session, month)
 
     async def lag(self) -> Lag:
-        """As the workers say; the age of their last word when they have gone silent."""
+        """As the workers say; the age of their last word when they have gone silent.
+
+        While this process has heard none, nothing is known since it began: an age that grows, never "up to date".
+        """
         lag = await self.live.lag()
-        return lag if lag is not None else Lag(now(), 0, 0.0)
+        return lag if lag is not None else Lag(self._began, 0, (now() - self._began).total_seconds())
 
 
 def dashboards(request: Request) -> Dashboards:
@@ -72,15 +78,20 @@ async def dashboard(request: Request, who: Reader, source: From, month: MonthQue
     lag = await source.lag()
     tag = f'"{snapshot.content_sha256[:16]}-{snapshot.version}-{lag.events}-{who.district or "all"}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
-    if request.headers.get("if-none-match") == tag:
+    if _matches(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     return Response(snapshot.body(lag, who.district), media_type="application/json", headers=headers)
+
+
+def _matches(known: str, tag: str) -> bool:
+    """Does `If-None-Match` name this tag? Compared weakly, for gateways that compress weaken it (RFC 9110, 13.1.2)."""
+    return known == "*" or tag in [one.strip().removeprefix("W/") for one in known.split(",")]
 
 
 @router.get("/v1/dashboard/stream", summary="Server-sent events: which version of the dashboard is ready")
 async def stream(_: Reader, source: From) -> EventSourceResponse:
     """Each message names a version and carries no data: read `GET /v1/dashboard` then."""
-    return EventSourceResponse(_messages(source.live.versions), ping=HEARTBEAT_SECONDS, send_timeout=10)
+    return EventSourceResponse(_messages(source.live.versions), ping=HEARTBEAT_SECONDS, send_timeout=SLOW_SECONDS)
 
 
 async def _messages(versions: Callable[[], AsyncIterator[int]]) -> AsyncIterator[ServerSentEvent]:

@@ -59,12 +59,17 @@ def milliseconds(moment: datetime) -> str:
 
 
 async def build(session: AsyncSession, month: str | None = None) -> Snapshot:
-    """The dashboard of a month, by default the newest that has a report, as the session sees it now."""
+    """The dashboard of a month, by default the newest that has a report, as the session sees it now.
+
+    Before the first report there is no month; the money is then that of the newest fiscal year.
+    """
     months = await _months(session)
     chosen = month or (months[-1] if months else None)
     people = await _totals(session, "SELECT * FROM district_people")
     years = await _totals(
-        session, "SELECT * FROM district_year WHERE fiscal_year = :at", at=int(chosen[:4]) if chosen else 0
+        session,
+        "SELECT * FROM district_year WHERE fiscal_year = coalesce(:at, (SELECT max(fiscal_year) FROM district_year))",
+        at=int(chosen[:4]) if chosen else None,
     )
     income = await _totals(
         session, "SELECT * FROM district_month WHERE month = :at", at=month_index(chosen) if chosen else 0
@@ -125,7 +130,16 @@ async def is_published(session: AsyncSession) -> bool:
 
 
 async def _months(session: AsyncSession) -> list[str]:
-    found = await run(session, "SELECT DISTINCT month FROM district_month WHERE reports > 0 ORDER BY month")
+    """Every month that has a report, counted or not: one look into the index for each, however many reports."""
+    found = await run(
+        session,
+        """WITH RECURSIVE known (month) AS (
+               SELECT min(month) FROM report
+               UNION ALL
+               SELECT (SELECT min(r.month) FROM report r WHERE r.month > known.month) FROM known
+               WHERE known.month IS NOT NULL
+           ) SELECT month FROM known WHERE month IS NOT NULL ORDER BY month""",
+    )
     return [month_name(row.month) for row in found]
 
 

@@ -150,9 +150,9 @@ async def _write_grants(session: AsyncSession, grants: Sequence[facts.Grant], st
         f"""INSERT INTO grant_now (grant_id, beneficiary_id, district, kind, amount, fiscal_year, status, version,
                                    "on")
             SELECT {", ".join("r." + name for name in columns)} FROM {{rows}} WHERE true
-            ON CONFLICT (grant_id) DO UPDATE SET kind = excluded.kind, amount = excluded.amount,
-              fiscal_year = excluded.fiscal_year, status = excluded.status, version = excluded.version,
-              "on" = excluded."on" """,
+            ON CONFLICT (grant_id) DO UPDATE SET beneficiary_id = excluded.beneficiary_id, kind = excluded.kind,
+              amount = excluded.amount, fiscal_year = excluded.fiscal_year, status = excluded.status,
+              version = excluded.version, "on" = excluded."on" """,
         columns,
         [
             (

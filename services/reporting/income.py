@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting import views
@@ -113,8 +114,8 @@ def _warn_other(
         lost.append((district, stored.mark.event_id, superseded))
     elif superseded:
         answers[stored.place] = receipts.superseded(CONFLICT, CONFLICT)
-    elif answers[stored.place].verdict is receipts.Verdict.accepted:
-        answers[stored.place] = receipts.accepted(CONFLICT)
+    else:
+        answers[stored.place] = msgspec.structs.replace(answers[stored.place], warnings=(CONFLICT,))
 
 
 def _wait_for(event: Event) -> Answer:

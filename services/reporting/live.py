@@ -22,7 +22,6 @@ _KEY = "berdaya:dashboard"
 _CHANNEL = "berdaya:dashboard:version"
 _WORKERS = "berdaya:workers"
 _FRESH = timedelta(seconds=5)
-_FORGOTTEN = timedelta(minutes=10)
 _LISTEN_SECONDS = 1.0
 
 _snapshot = msgspec.json.Decoder(Snapshot)
@@ -44,8 +43,8 @@ class Live(Protocol):
 
     async def publish(self, snapshot: Snapshot) -> None: ...
 
-    async def keep(self, snapshot: Snapshot) -> None:
-        """Put it again where it was lost or is older."""
+    async def keep(self, snapshot: Snapshot) -> bool:
+        """Put it again where it was lost or is older. True when it was: a newer one may have been lost with it."""
         ...
 
     async def report(self, lag: Lag) -> None:
@@ -53,7 +52,7 @@ class Live(Protocol):
         ...
 
     async def lag(self) -> Lag | None:
-        """How far the workers are together; None when none has said anything lately."""
+        """How far the workers are together; None when none has said anything yet."""
         ...
 
     def current(self) -> Snapshot | None:
@@ -103,8 +102,8 @@ class InProcess:
     async def publish(self, snapshot: Snapshot) -> None:
         self._current.put(snapshot)
 
-    async def keep(self, snapshot: Snapshot) -> None:
-        self._current.put(snapshot)
+    async def keep(self, snapshot: Snapshot) -> bool:
+        return False
 
     async def report(self, lag: Lag) -> None:
         self._lag = lag
@@ -130,7 +129,7 @@ class OverRedis:
         self._current = _Current()
         self._heard: datetime | None = None
         self._worker = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._lag: Lag | None = None
+        self._reports: list[Lag] = []
 
     async def publish(self, snapshot: Snapshot) -> None:
         """Readers in this process have it whether or not Redis answers. Raises OSError when it does not."""
@@ -139,18 +138,20 @@ class OverRedis:
         with _as_fault():
             await self._redis.eval(_PUBLISH, 2, _KEY, _CHANNEL, str(snapshot.version), packed)
 
-    async def keep(self, snapshot: Snapshot) -> None:
+    async def keep(self, snapshot: Snapshot) -> bool:
         with _as_fault():
             held = await self._redis.hget(_KEY, "version")
-        if held is None or int(held) < snapshot.version:
-            await self.publish(snapshot)
+        if held is not None and int(held) >= snapshot.version:
+            return False
+        await self.publish(snapshot)
+        return True
 
     async def report(self, lag: Lag) -> None:
         with _as_fault():
             await self._redis.hset(_WORKERS, self._worker, msgspec.json.encode(lag))
 
     async def lag(self) -> Lag | None:
-        return self._lag
+        return combine(self._reports)
 
     def current(self) -> Snapshot | None:
         fresh = self._heard is not None and now() - self._heard < _FRESH
@@ -169,6 +170,7 @@ class OverRedis:
         return self._current.versions()
 
     async def _look(self) -> None:
+        self._reports = [_lag.decode(packed) for packed in (await self._redis.hvals(_WORKERS))] or self._reports
         version = await self._redis.hget(_KEY, "version")
         known = self._current.snapshot
         if version is None:
@@ -178,19 +180,19 @@ class OverRedis:
             packed = await self._redis.hget(_KEY, "snapshot")
             if packed is not None:
                 self._current.put(_snapshot.decode(packed))
-        reports = [_lag.decode(packed) for packed in (await self._redis.hvals(_WORKERS))]
-        self._lag = combine(reports)
         self._heard = now()
 
 
 def combine(reports: list[Lag]) -> Lag | None:
-    """The lag of all workers: events add up, the oldest sets the age. A worker silent for minutes is forgotten."""
-    recent = [report for report in reports if now() - report.as_of < _FORGOTTEN]
-    if not recent:
+    """The lag of all workers: events add up, the oldest sets the age. One silent for seconds no longer counts.
+
+    When all are silent, the age of the last word: it grows for as long as nobody says more.
+    """
+    if not reports:
         return None
-    fresh = [report for report in recent if now() - report.as_of < _FRESH]
+    fresh = [report for report in reports if now() - report.as_of < _FRESH]
     if not fresh:
-        last = max(recent, key=lambda report: report.as_of)
+        last = max(reports, key=lambda report: report.as_of)
         return Lag(last.as_of, last.events, (now() - last.as_of).total_seconds())
     return Lag(
         min(report.as_of for report in fresh),

@@ -75,12 +75,12 @@ async def reconcile(database: Database) -> list[str]:
 async def rebuild(database: Database) -> int:
     """Put recomputed views in place of the old ones, in one transaction: readers see the old, then the new, no hole.
 
-    Returns the number of businesses whose class was wrong.
+    Returns the number of businesses whose class was wrong. Classes that are due stay due: their change is still to be
+    told to the other services.
     """
     async with database.transaction() as session:
         await lock_districts(session, DISTRICTS)
         wrong = await _wrong_classes(session)
-        await run(session, "DELETE FROM growth_due")
         if wrong:
             await set_wise(
                 session,
@@ -105,8 +105,13 @@ async def _compare(session: AsyncSession, view: View) -> list[str]:
         nothing = (0,) * len(view.columns)
         for name, kept, true in zip(view.columns, held.get(key, nothing), right.get(key, nothing), strict=True):
             if kept != true:
-                lines.append(f"{view.table} {' '.join(str(part) for part in key)} {name}: {kept}, by the facts {true}")
+                lines.append(f"{view.table} {_named(view, key)} {name}: {kept}, by the facts {true}")
     return lines
+
+
+def _named(view: View, key: tuple[Any, ...]) -> str:
+    """The key as a person reads it."""
+    return f"{key[0]} {month_name(key[1])}" if view is MONTHS else " ".join(map(str, key))
 
 
 def _rows(view: View, rows: Any) -> Mapping[tuple[Any, ...], tuple[int, ...]]:
@@ -115,19 +120,22 @@ def _rows(view: View, rows: Any) -> Mapping[tuple[Any, ...], tuple[int, ...]]:
 
 
 async def _compare_classes(session: AsyncSession) -> list[str]:
-    wrong = await _wrong_classes(session, but_due=True)
+    wrong = await _wrong_classes(session)
     return [f"growth class of business {no}: {held}, by its reports {right}" for no, held, right in wrong]
 
 
-async def _wrong_classes(session: AsyncSession, *, but_due: bool = False) -> list[tuple[int, str, str]]:
-    """(person_no, class held, class by the reports) where they differ, read in parts so that memory stays flat."""
-    skip = "AND no NOT IN (SELECT person_no FROM growth_due)" if but_due else ""
+async def _wrong_classes(session: AsyncSession) -> list[tuple[int, str, str]]:
+    """(person_no, class held, class by the reports) where they differ though none is due.
+
+    Read in parts so that memory stays flat.
+    """
     wrong: list[tuple[int, str, str]] = []
     after = 0
     while True:
         found = await run(
             session,
-            f"SELECT no, growth_class FROM person WHERE no > :after {skip} ORDER BY no LIMIT :most",
+            "SELECT no, growth_class FROM person WHERE no > :after AND no NOT IN (SELECT person_no FROM growth_due) "
+            "ORDER BY no LIMIT :most",
             after=after,
             most=_AT_ONCE,
         )

@@ -17,8 +17,8 @@ CLASSES = ("growing", "ordinary", "stagnant", "declining", "insufficient")
 
 
 def dashboard(office: Office, month: str | None = None) -> dict[str, Any]:
-    """All but `version`, `as_of` and `lag`; rates and medians as exact fractions. No report: no month."""
-    chosen = month or max((each for _, each in office.reports), default=None)
+    """All but `version`, `as_of` and `lag`; rates and medians as exact fractions. `month`: the newest with a report."""
+    chosen = month or max(each for _, each in office.reports)
     return {
         "month": chosen,
         "province": _cell(office, DISTRICTS, chosen),
@@ -43,14 +43,14 @@ def net_profit(report: Event) -> int:
     return profit
 
 
-def _cell(office: Office, districts: Iterable[str], month: str | None) -> dict[str, Any]:
-    codes, year = list(districts), int(month[:4]) if month else 0
+def _cell(office: Office, districts: Iterable[str], month: str) -> dict[str, Any]:
+    codes, year = list(districts), int(month[:4])
     people = [person for person in office.records if person[0] in codes]
     ex_clients = [person for person in people if office.person(person)["status"] == "ex_client"]
     grants = [
         grant for place, grant in office.grants.items() if place[0] in codes and grant.request["fiscal_year"] == year
     ]
-    reports = [office.report(person, month) for person in ex_clients if month and (person, month) in office.reports]
+    reports = [office.report(person, month) for person in ex_clients if (person, month) in office.reports]
     nets = [net_profit(report) for report in reports]
     classes = [business(office, person)["growth"]["class"] for person in ex_clients]
     budget = sum(office.budgets.get((code, year), 0) for code in codes)

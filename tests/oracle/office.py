@@ -19,7 +19,7 @@ from tests.oracle.events import (
     unreadable,
     utc,
 )
-from tests.oracle.verdicts import Verdict, accepted, among, rejected
+from tests.oracle.verdicts import Verdict, accepted, among, duplicate, rejected, superseded
 
 TWO_APPROVERS_FROM = 50_000_000
 HIGHEST_DESIL = 5
@@ -168,15 +168,14 @@ class Office:
         if not grant.requests:
             grant.requests.append(found)
             return accepted(found, set())
-        if found.data == grant.request:
-            return Verdict(found.type, "duplicate", "duplicate")
+        alike = found.data == grant.request
         if grant.status != "requested":
-            return rejected(found, "already_in_progress")
+            return duplicate(found) if alike else rejected(found, "already_in_progress")
         latest = max(each.rank[1:] for each in grant.requests)
-        grant.requests.append(found)
-        if found.rank[1:] > latest:
-            return accepted(found, set())
-        return Verdict(found.type, "superseded", "older_revision")
+        grant.requests.append(found)  # one alike, too: it says the same, but later
+        if alike:
+            return duplicate(found)
+        return accepted(found, set()) if found.rank[1:] > latest else superseded(found)
 
     def _hand_over(self, found: Event) -> Verdict:
         grant = self.grants[found.grant]
@@ -184,7 +183,7 @@ class Office:
             return rejected(found, "grant_closed")
         if grant.handovers:
             if found.data == grant.handovers[0].data:
-                return Verdict(found.type, "duplicate", "duplicate")
+                return duplicate(found)
             return rejected(found, "already_handed_over")
         grant.handovers.append(found)
         return accepted(found, set())
@@ -225,9 +224,8 @@ class Office:
     def _criteria(self, district: str, grant_ref: str, grant: Grant) -> str | None:
         request, person = grant.request, (district, grant.request["district_ref"])
         record = self.person(person)
-        born = date.fromisoformat(record["birth_date"])
         on = grant.requested_on
-        age = on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+        age = on.year - date.fromisoformat(record["birth_date"]).year  # the year is all that other services know
         failed = [
             record["status"] != "ex_client" and not self._about_to_leave(record, on),
             request["desil"] is not None and request["desil"] > HIGHEST_DESIL,

@@ -34,6 +34,15 @@ def rejected(found: Event, reason: str) -> Verdict:
     return Verdict(found.type, "rejected", reason)
 
 
+def duplicate(found: Event) -> Verdict:
+    """It says what is in force already."""
+    return Verdict(found.type, "duplicate", "duplicate")
+
+
+def superseded(found: Event) -> Verdict:
+    return Verdict(found.type, "superseded", "older_revision")
+
+
 def among(found: Event, others: list[Event], verdicts: dict[tuple[str, str, str], Verdict], warns: set[str]) -> Verdict:
     """The verdict on one more event about the same thing, `others` having come to theirs before.
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from deploy.story.generate import Story
 from tests.oracle import Office, Verdict
-from tests.oracle.events import event
-from tests.scenarios.telling import FINAL, publications
+from tests.scenarios.telling import FINAL, Told
+
+Receipts = Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
+"""All on the topics, by district and event."""
 
 _ROUNDED = {
     "reporting_rate": Fraction(5, 10_000),  # 3 decimals
@@ -37,19 +38,13 @@ def _equal(expected: Any, shown: Any, tolerance: Fraction) -> bool:
     return bool(shown == expected and type(shown) is type(expected))
 
 
-def wrong_receipts(
-    story: Story,
-    office: Office,
-    receipts: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]],
-    *,
-    exactly: int | None,
-) -> list[str]:
+def wrong_receipts(told: Told, office: Office, receipts: Receipts, *, at_least: bool = False) -> list[str]:
     """Events of the story whose receipts on the topics are not as the oracle says, one line each.
 
-    One final verdict, `waiting` only before it, and a `duplicate` for each further delivery: `exactly` so many times as
-    the story was told, or, with None, at least as often as in the story.
+    One final verdict, `waiting` only before it, and a `duplicate` for each further delivery; `at_least` so many where
+    calls were made again because no answer came.
     """
-    expected = {(key[0], key[2]): (verdict, office.deliveries[key]) for key, verdict in office.verdicts.items()}
+    expected = {(key[0], key[2]): (verdict, told.deliveries(office, key)) for key, verdict in office.verdicts.items()}
     lines = [f"{name}: no receipt" for name in expected.keys() - receipts.keys()]
     for name, (verdict, deliveries) in expected.items():
         found = receipts.get(name, ())
@@ -62,9 +57,9 @@ def wrong_receipts(
             lines.append(f"{name}: {finals[0]}, expected {verdict}")
         elif "waiting" in verdicts[verdicts.index(finals[0]["verdict"]) :]:
             lines.append(f"{name}: waits after its final verdict: {verdicts}")
-        elif again != deliveries * exactly - 1 if exactly else again < deliveries - 1:
+        elif again < deliveries - 1 or (again >= deliveries and not at_least):
             lines.append(f"{name}: {again} duplicates of {deliveries} deliveries")
-    return lines + _wrong_quarantine(story, office, receipts, exactly)
+    return lines + _wrong_quarantine(told, office, receipts, at_least=at_least)
 
 
 def _agrees(verdict: Verdict, receipt: Mapping[str, Any]) -> bool:
@@ -77,19 +72,17 @@ def _agrees(verdict: Verdict, receipt: Mapping[str, Any]) -> bool:
     )
 
 
-def _wrong_quarantine(
-    story: Story, office: Office, receipts: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], exactly: int | None
-) -> list[str]:
+def _wrong_quarantine(told: Told, office: Office, receipts: Receipts, *, at_least: bool) -> list[str]:
     """A record whose envelope cannot be read is named by its place in the log, so each delivery is one of its own."""
-    known = {(each.district, event(each).id) for each in publications(story)}
+    known = {(key[0], key[2]) for key in office.verdicts}
     found = sorted(
         (receipt["event_id"].partition("/")[0], receipt["reason"])
         for name, some in receipts.items()
         if name not in known
         for receipt in some
     )
-    expected = sorted(office.quarantined * (exactly or 1))
-    if found == expected or (exactly is None and set(found) == set(expected)):
+    expected = sorted(office.quarantined * told.times)
+    if found == expected or (at_least and set(found) == set(expected)):
         return []
     return [f"in quarantine: {found}, expected {expected}"]
 

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from shared.events.envelope import Outgoing, Record, to_headers
 from shared.log import Log, Partition
 from shared.security import LocalKey, Role
 from shared.settings import Settings
+from tests.oracle import Office
 from tests.scenarios.processes import eventually
 
 FINAL = frozenset({"accepted", "superseded", "rejected", "quarantined"})
@@ -47,6 +49,8 @@ class Told:
 
     def __post_init__(self) -> None:
         settings = Settings(service="reporting", var=self.province.var)
+        self.again: Counter[tuple[str, str]] = Counter()
+        """Events published once more, apart from the story: by district and id."""
         self.doors = Doors(self.client, self.log, LocalKey.at(settings.keys), settings, by_log=self.by_log)
 
     async def tell(self, story: Story, progress: Callable[[str, int], None] = lambda _title, _many: None) -> None:
@@ -56,8 +60,13 @@ class Told:
 
     async def publish_again(self, publication: Publication) -> None:
         """One event of the story once more."""
+        self.again[publication.district, publication.envelope.id] += 1
         await self.doors.publish([publication])
         await self.quiet()
+
+    def deliveries(self, office: Office, key: tuple[str, str, str]) -> int:
+        """How often that event has come by now."""
+        return self.times * office.deliveries[key] + self.again[key[0], key[2]]
 
     async def quiet(self) -> None:
         await until_quiet(self.province.log, self.province.databases, TOPICS, seconds=PATIENCE)

@@ -103,7 +103,7 @@ def _office(steps: Sequence[Step]) -> Office:
 
 
 async def _compare(found: Bench, office: Office, *, noisy: bool) -> None:
-    for month in MONTHS:
+    for month in MONTHS if office.reports else MONTHS[1:]:  # without a report there is no newest month
         shown = json.loads(await found.dashboard(month))
         for name in ("version", "as_of", "lag"):
             del shown[name]

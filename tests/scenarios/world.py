@@ -201,7 +201,7 @@ class World:
             await service.close()
         for service in self._services:
             if service.log.exists():
-                print(f"--- {service.log.name}", *service.log.read_text().splitlines()[-30:], sep="\n")
+                print(f"--- {service.log.name}", *service.log.read_text().splitlines()[-60:], sep="\n")
 
     def _final_receipts(self, books: Books) -> Counter[str]:
         """Receipts that decide, by event; one that was sent twice has the same id and counts once."""
