@@ -114,30 +114,33 @@ class Consumer:
         database say where to go on. Raises Stalled when only a new process helps.
         """
         self._moved = time.monotonic()
+        self._doubted.clear()
+        self.progress.gaps.clear()  # a new subscription looks again, and halts again what is still lost
         async with self._log.subscribe(self._group, self._topics, self.positions) as subscription:
             await self._look_for_lost_ends(subscription)
             while not stopping.is_set():
-                await self._step(subscription)
+                await self._step(subscription, stopping)
 
     async def positions(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
         """The next offset of each partition, by the database: the truth."""
         async with self._database.reading() as session:
             return await _next_offsets(session, list(partitions), lock="")
 
-    async def _step(self, subscription: Subscription) -> None:
+    async def _step(self, subscription: Subscription, stopping: asyncio.Event) -> None:
         records = await subscription.read(limit=self._batch, timeout=IDLE_SECONDS)  # 1 read a batch
         started = time.monotonic()
         full = len(records) >= self._batch
-        changed = await self._commit(subscription, records, started, full=full) if records else await self._idle()
+        changed = await self._commit(subscription, records) if records else False
+        if not full or started - self._settled > SETTLE_SECONDS:
+            changed = await self._settle(stopping) or changed
+            self._settled = started
         if changed:
             await self._announce()  # 7
             self._metrics.batch_seconds.observe(time.monotonic() - started)
         self.progress.note(await subscription.behind())
-        self._watch(subscription, moved=bool(records))
+        self._watch(subscription, await subscription.behind(but=self.progress.gaps), moved=bool(records))
 
-    async def _commit(
-        self, subscription: Subscription, records: Sequence[Record], started: float, *, full: bool
-    ) -> bool:
+    async def _commit(self, subscription: Subscription, records: Sequence[Record]) -> bool:
         reached("read")
         async with self._database.transaction() as session:  # 2 begin
             fresh, following = await self._lock_offsets(session, subscription, records)  # 3 drop what is not new
@@ -146,9 +149,6 @@ class Consumer:
                 reached("row saved")
                 await _save_offsets(session, following)
             reached("applied")
-            if not full or started - self._settled > SETTLE_SECONDS:
-                await self._deferred.settle(session)
-                self._settled = started
         # 5 the transaction is committed
         reached("committed")
         await subscription.bookmark(following)  # 6
@@ -158,14 +158,21 @@ class Consumer:
             await self._look_for_lost_ends(subscription)
         return bool(fresh)
 
-    async def _idle(self) -> bool:
-        """Nothing new in the log: apply what was set free by an officer's call, and settle the rest."""
+    async def _settle(self, stopping: asyncio.Event) -> bool:
+        """Apply what was set free by an officer's call or another worker, and do what was put off. True: some was.
+
+        Each in a transaction of its own: whoever holds some districts and then asks for others deadlocks with a peer
+        that does the same. What a peer is at already is left to it.
+        """
         changed = False
-        while await self._anything_due():
+        while not stopping.is_set() and await self._anything_due():
             async with self._database.transaction() as session:
-                await self._inbox.drain(session)
-                await self._deferred.settle(session)
+                drained = await self._inbox.drain(session)
+            async with self._database.transaction() as session:
+                more = await self._deferred.settle(session)
             changed = True
+            if not drained and not more:
+                break
         return changed
 
     async def _anything_due(self) -> bool:
@@ -193,12 +200,14 @@ class Consumer:
             await _next_offsets(session, partitions, lock="" if self._database.is_sqlite else "FOR UPDATE OF o")
         )
         fresh = []
+        doubted: set[Partition] = set()
         for record in records:
             partition = Partition(record.topic, record.partition)
             expected = following[partition]
-            if partition in self.progress.gaps:
+            if partition in self.progress.gaps or partition in doubted:
                 continue
             if record.offset > expected:
+                doubted.add(partition)
                 self._doubt(subscription, partition, expected, record.offset)
             elif record.offset == expected:
                 following[partition] = expected + 1
@@ -236,11 +245,12 @@ class Consumer:
             found=found,
         )
 
-    def _watch(self, subscription: Subscription, *, moved: bool) -> None:
+    def _watch(self, subscription: Subscription, behind: int, *, moved: bool) -> None:
+        """`behind` leaves out the halted partitions: their standing still is known, that of the others is not."""
         self._metrics.gauge("events_behind", self.progress.behind)
         self._metrics.gauge("seconds_behind", self.progress.seconds)
-        stuck = self.progress.behind > 0 or not subscription.assigned
-        if moved or not stuck or self.progress.gaps:
+        stuck = behind > 0 or not subscription.assigned
+        if moved or not stuck:
             self._moved = time.monotonic()
         elif time.monotonic() - self._moved > self._stall:
             raise Stalled(

@@ -23,11 +23,12 @@ _SERVER_SETTINGS = {
     "timezone": "UTC",
     "statement_timeout": "60000",
     "lock_timeout": "10000",
-    "idle_in_transaction_session_timeout": "60000",
+    # As long as Kafka waits for a silent worker: a frozen one must not keep its heir from the offsets' rows for longer.
+    "idle_in_transaction_session_timeout": "30000",
 }
 # Classes: 08 connection, 53 resources, 57 operator, 58 system, 40 serialization and deadlock; lock time-outs.
 _TRANSIENT_STATES = ("08", "53", "57", "58", "40", "55P03", "25P03")
-FAULTS = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+FAULTS = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a database raises, by whichever way it is spoken to."""
 
 
@@ -90,11 +91,11 @@ def is_transient(error: BaseException) -> bool:
     """Is it the database being away, rather than a mistake of ours? A transient fault is waited out, for ever."""
     if isinstance(error, OSError | asyncio.TimeoutError | PoolTimeout):
         return True
-    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):  # COPY speaks to the driver itself
-        return (_sql_state(error) or "08").startswith(_TRANSIENT_STATES)
-    if not isinstance(error, DBAPIError):
-        return False
-    if error.connection_invalidated or isinstance(error, InterfaceError):
+    if isinstance(error, InterfaceError | asyncpg.InterfaceError) and "clos" in str(error):
+        return True  # a closed connection; the others are mistakes of ours, e.g. too many arguments
+    if isinstance(error, asyncpg.InternalClientError):
+        return True  # "cannot switch to state": the connection was cut while a statement was on its way
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     if state := _sql_state(error):
         return state.startswith(_TRANSIENT_STATES)
@@ -227,7 +228,12 @@ async def insert(session: AsyncSession, table: str, columns: Mapping[str, str], 
     driver: Any = connection.driver_connection
     if not driver.is_in_transaction():  # SQLAlchemy begins with its first statement, which COPY is not
         await run(session, "SELECT 1")
-    await driver.copy_records_to_table(table, records=rows, columns=list(columns))
+    try:
+        await driver.copy_records_to_table(table, records=rows, columns=list(columns))
+    except BaseException:
+        # SQLAlchemy knows nothing of this fault: its rollback would fail over it, and tell of that failure instead.
+        await session.invalidate()
+        raise
 
 
 async def run_many(session: AsyncSession, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:

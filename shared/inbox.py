@@ -53,7 +53,8 @@ class Inbox:
     async def apply(self, session: AsyncSession, records: Sequence[Record]) -> None:
         """Bring each record to a verdict or into waiting, then whatever that set free."""
         arrivals = [arrival for record in records if (arrival := self._read(record)) is not None]
-        await lock_districts(session, _districts(arrivals))
+        held = _districts(arrivals)
+        await lock_districts(session, held)
         fresh, again = await _split_seen(session, arrivals)
         answered = await self._answer(session, await _hold_back(session, fresh))
         await _quarantine(session, [pair for pair in answered if pair[1].verdict is Verdict.quarantined])
@@ -61,16 +62,22 @@ class Inbox:
         await _record_new(session, answered)
         await _record_again(session, again)
         self._count(answered)
-        await self.drain(session)
+        await self.drain(session, held)
 
-    async def drain(self, session: AsyncSession) -> int:
-        """Apply the waiting events that `wake` has set free, until none is left. Returns how many came to a verdict."""
+    async def drain(self, session: AsyncSession, held: Collection[str] | None = None) -> int:
+        """Apply the waiting events that `wake` has set free, until none is left. Returns how many came to a verdict.
+
+        `held`: the districts this transaction has locked; it takes no other's events, for it must lock no more. Without
+        it the first events found say which districts are locked.
+        """
         total = 0
-        while ready := await _take_ready(session):
+        while ready := await _take_ready(session, held):
             read = [(number, self._read(record)) for number, record in ready]
             numbers = {id(arrival): number for number, arrival in read}
             arrivals = [arrival for _, arrival in read if arrival is not None]
-            await lock_districts(session, _districts(arrivals))
+            if held is None:
+                held = _districts(arrivals)
+                await lock_districts(session, held)
             answered = await self._answer(session, arrivals)
             still = [pair for pair in answered if pair[1].waits_for]
             done = [pair for pair in answered if not pair[1].waits_for]
@@ -110,7 +117,7 @@ class Inbox:
         else:  # nobody could read its id until now
             await _forget(session, known_as)
             await (_record_again(session, seen) if seen else _record_new(session, answers))
-        await self.drain(session)
+        await self.drain(session, _district_or_all(known_as))
         return answer
 
     async def discard(self, session: AsyncSession, number: int) -> bool:
@@ -124,7 +131,7 @@ class Inbox:
         await self._release(session, number, record, "discarded")
         given_up = _Arrival(known_as, arrival.type if arrival else "", record, None, None)
         await _record_verdicts(session, [(given_up, receipts.rejected("discarded"))])
-        await self.drain(session)
+        await self.drain(session, _district_or_all(known_as))
         return True
 
     def _read(self, record: Record) -> _Arrival | None:
@@ -185,7 +192,14 @@ class Inbox:
         return [(arrival, answer) for arrival, answer in zip(arrivals, answers, strict=True) if answer is not None]
 
     async def _release(self, session: AsyncSession, number: int, record: Record, state: str) -> None:
-        await run(session, "UPDATE quarantine SET state = :state WHERE id = :id", state=state, id=number)
+        """What is no longer held keeps no content: it may be a person's, and the log has it for as long as it may."""
+        await run(
+            session,
+            "UPDATE quarantine SET state = :state, value = NULL, headers = :none WHERE id = :id",
+            state=state,
+            none=b"[]",
+            id=number,
+        )
         if record.key is not None:
             held = await _blocked_keys(session, {record.topic})
             if (record.topic, record.key) not in held:
@@ -202,7 +216,7 @@ async def wake(session: AsyncSession, waited_for: Iterable[str]) -> None:
     if rows:
         await set_wise(
             session,
-            "UPDATE waiting SET ready = true WHERE waits_for IN (SELECT r.name FROM {rows})",
+            "UPDATE waiting SET ready = true WHERE NOT ready AND waits_for IN (SELECT r.name FROM {rows})",
             {"name": "text"},
             rows,
         )
@@ -284,14 +298,12 @@ def _quarantine_key(record: Record) -> str:
 def _districts(arrivals: Sequence[_Arrival]) -> set[str]:
     """The districts that these events touch. A fact that names none, e.g. of a suspected pair, may touch any."""
     found = {
-        arrival.key.district or getattr(arrival.event.data, "district", "")
-        for arrival in arrivals
-        if arrival.event is not None
+        arrival.key.district or getattr(arrival.event and arrival.event.data, "district", "") for arrival in arrivals
     }
     return set(DISTRICTS) if "" in found else found
 
 
-def _district_or_all(seen: _Seen) -> Iterable[str]:
+def _district_or_all(seen: _Seen) -> Collection[str]:
     """What to lock for an event that may not be readable, so that none is parked behind it while it is released."""
     return {seen.district} if seen.district else DISTRICTS
 
@@ -337,12 +349,17 @@ async def _park_again(session: AsyncSession, still: Sequence[tuple[int, Answer]]
     )
 
 
-async def _take_ready(session: AsyncSession) -> list[tuple[int, Record]]:
-    """Ready ones, locked: another worker that drains takes others."""
-    found = await run(
+async def _take_ready(session: AsyncSession, held: Collection[str] | None) -> list[tuple[int, Record]]:
+    """Ready ones, of these districts or of any, locked: another worker that drains takes others."""
+    everywhere = held is None or len(held) == len(DISTRICTS)
+    found = await set_wise(
         session,
-        f"""SELECT id, topic, partition, "offset", key, value, headers FROM waiting WHERE ready
-            ORDER BY id LIMIT :most {"" if _is_sqlite(session) else "FOR UPDATE SKIP LOCKED"}""",
+        f"""SELECT w.id, w.topic, w.partition, w."offset", w.key, w.value, w.headers FROM waiting w
+            WHERE w.ready AND (:everywhere OR substr(w.topic, length(w.topic) - 3) IN (SELECT r.code FROM {{rows}}))
+            ORDER BY w.id LIMIT :most {"" if _is_sqlite(session) else "FOR UPDATE OF w SKIP LOCKED"}""",
+        {"code": "text"},
+        [(code,) for code in sorted(held or ())],
+        everywhere=everywhere,
         most=_DRAIN,
     )
     return [(row[0], _restored(*row[1:])) for row in found]

@@ -6,12 +6,12 @@ answers one of these.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import groupby
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 
 from shared import kafka_records
@@ -22,6 +22,8 @@ _MAX_BATCH_BYTES = 5 * 1024 * 1024
 _SEND_SECONDS = 15.0
 _STOP_SECONDS = 4.0
 _ENDS_SECONDS = 5.0
+_NEW_TOPIC_SECONDS = 1.0
+"""How long a topic just made may be unknown to a broker."""
 
 kafka_records.install()
 
@@ -40,6 +42,7 @@ class KafkaLog:
         check_sizes(records)
         if not records:
             return
+        producer = None
         try:
             async with asyncio.timeout(_SEND_SECONDS):
                 producer = await self._start()
@@ -49,7 +52,7 @@ class KafkaLog:
         except MessageSizeTooLargeError as error:
             raise TooLarge(str(error)) from error
         except (KafkaError, TimeoutError, OSError) as error:
-            await self._drop()
+            await self._drop(producer)
             raise LogUnavailable(f"Kafka at {self._servers} did not take the records: {error!r}") from error
 
     @asynccontextmanager
@@ -106,7 +109,7 @@ class KafkaLog:
         return True
 
     async def close(self) -> None:
-        await self._drop()
+        await self._drop(self._producer)
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
@@ -118,11 +121,15 @@ class KafkaLog:
             raise LogUnavailable(f"Kafka at {self._servers}: {error!r}") from error
 
     async def _require(self, producer: AIOKafkaProducer, topics: Iterable[str]) -> None:
-        """Raises LogUnavailable at once for a topic that nobody made; aiokafka would wait for it."""
-        if not self._topics.issuperset(topics):
+        """Raises LogUnavailable soon for a topic that nobody made; aiokafka would wait for it and not name it."""
+        deadline = time.monotonic() + _NEW_TOPIC_SECONDS
+        while missing := set(topics) - self._topics:
             self._topics = frozenset((await producer.client.fetch_all_metadata()).topics())
-        if missing := set(topics) - self._topics:
-            raise LogUnavailable(f"Kafka at {self._servers} has no topic {', '.join(sorted(missing))}")
+            if not missing - self._topics:
+                return
+            if time.monotonic() > deadline:
+                raise LogUnavailable(f"Kafka at {self._servers} has no topic {', '.join(sorted(missing))}")
+            await asyncio.sleep(0.1)
 
     async def _start(self) -> AIOKafkaProducer:
         async with self._lock:
@@ -144,10 +151,13 @@ class KafkaLog:
                 self._producer = producer
             return self._producer
 
-    async def _drop(self) -> None:
-        """After an error the producer may be fenced or out of sequence for ever: the next append builds a new one."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
+    async def _drop(self, producer: AIOKafkaProducer | None) -> None:
+        """After an error the producer may be fenced or out of sequence for ever: the next append builds a new one.
+
+        Another caller may have built that already: only the one that failed is dropped.
+        """
+        if producer is not None and self._producer is producer:
+            self._producer = None
             await _stop(producer)
 
     async def _split(
@@ -238,7 +248,7 @@ class KafkaSubscription:
             self._halted.add(found)
             self._consumer.pause(found)
 
-    async def behind(self) -> int:
+    async def behind(self, *, but: Collection[Partition] = ()) -> int:
         """Asks for the ends now and then: what fetching has seen stands still when fetching silently has (#712)."""
         assigned = self._consumer.assignment()
         try:
@@ -246,21 +256,28 @@ class KafkaSubscription:
                 if time.monotonic() - self._ends_asked > _ENDS_SECONDS:
                     self._ends = await self._consumer.end_offsets(assigned)
                     self._ends_asked = time.monotonic()
-                return sum([await self._left(partition) for partition in assigned])
+                return sum([await self._left(partition) for partition in assigned if partition not in but])
         except (KafkaError, TimeoutError, OSError) as error:
             raise LogUnavailable(repr(error)) from error
 
     async def _left(self, partition: TopicPartition) -> int:
+        """Nothing for a partition that a rebalance took away meanwhile."""
+        if partition not in self._consumer.assignment():
+            return 0
         end = max(self._consumer.highwater(partition) or 0, self._ends.get(partition, 0))
-        return max(0, end - int(await self._consumer.position(partition))) if end else 0
+        try:
+            return max(0, end - int(await self._consumer.position(partition))) if end else 0
+        except IllegalStateError:
+            return 0
 
     async def _seek_all(self) -> None:
         self._flag.raised = False
         assigned = self._consumer.assignment()
         start = await self._positions([Partition(found.topic, found.partition) for found in assigned])
-        for found in assigned & self._consumer.assignment():
+        still = assigned & self._consumer.assignment()  # a rebalance may have come while the positions were read
+        for found in still:
             self._consumer.seek(found, start.get(Partition(found.topic, found.partition), 0))
-        self._halted &= assigned
+        self._halted &= still
         if self._halted:
             self._consumer.pause(*self._halted)
 

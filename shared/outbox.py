@@ -24,6 +24,8 @@ KEPT = timedelta(days=7)
 """How long a published row is kept, for looking at; the log has it for ever."""
 
 _RECORDS_PER_ROUND = 2000
+_PRUNED_AT_ONCE = 10_000
+_PRUNE_SECONDS = 60.0
 _RELAY_LOCK = 0x6265726461796101
 _envelope = msgspec.json.Decoder(Envelope)
 
@@ -139,9 +141,16 @@ class Relay:
         return len(rows)
 
     async def prune(self) -> None:
-        """Forget rows published long ago."""
+        """Forget rows published long ago, and answers that no client will ask for again; a bounded part of each."""
         async with self._database.transaction() as session:
-            await run(session, "DELETE FROM outbox WHERE published_at < :before", before=now() - KEPT)
+            await run(
+                session,
+                "DELETE FROM outbox WHERE id IN "
+                "(SELECT id FROM outbox WHERE published_at < :before ORDER BY id LIMIT :most)",
+                before=now() - KEPT,
+                most=_PRUNED_AT_ONCE,
+            )
+            await run(session, "DELETE FROM reply WHERE at < :before", before=now() - KEPT)
 
     async def _anything(self) -> bool:
         """A look that takes no lock, so that an idle relay costs nothing."""
@@ -178,13 +187,13 @@ class Relay:
 
 async def run_relay(relay: Relay, stopping: asyncio.Event, *, idle_seconds: float = 0.05) -> None:
     """Relay until told to stop; full rounds follow each other at once."""
-    pruned = 0.0
+    pruned = asyncio.get_running_loop().time()
     while not stopping.is_set():
-        if asyncio.get_running_loop().time() - pruned > 3600:
-            await relay.prune()
-            pruned = asyncio.get_running_loop().time()
         if not await relay.round():
             await asyncio.sleep(idle_seconds)
+        if asyncio.get_running_loop().time() - pruned > _PRUNE_SECONDS:
+            pruned = asyncio.get_running_loop().time()
+            await relay.prune()
 
 
 def _aggregate(fact: Fact, key: str) -> str:

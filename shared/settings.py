@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     role: Literal["all", "web", "worker"] = Field(
         default="all", description="web answers HTTP, worker reads the log and empties the outbox, all does both."
     )
-    batch: int = Field(default=2000, ge=1, le=20_000, description="The most events in one transaction.")
+    batch: int = Field(default=2000, ge=1, le=5_000, description="The most events in one transaction.")
     pool: int = Field(default=8, ge=2, le=64, description="The most database connections of this process.")
     issuer: str = Field(default="berdaya-local", description="The `iss` that tokens must carry.")
     audience: str = Field(default="berdaya", description="The `aud` that tokens must carry.")

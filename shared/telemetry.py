@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 from typing import Literal
 
 import structlog
@@ -89,3 +90,17 @@ def configure_logs(settings: Settings) -> None:
 def logger(service: str) -> structlog.typing.FilteringBoundLogger:
     bound: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(service=service)
     return bound
+
+
+def kinds(error: BaseException) -> list[str]:
+    """The kinds of a fault and of all that caused it or are grouped in it."""
+    inner = list(error.exceptions) if isinstance(error, BaseExceptionGroup) else []
+    causes = [cause for cause in (*inner, error.__cause__) if cause is not None]
+    return [type(error).__name__, *(kind for cause in causes for kind in kinds(cause))]
+
+
+def places(error: BaseException) -> list[str]:
+    """Where it was raised, innermost last, without any value."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)][-8:]

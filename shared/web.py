@@ -1,7 +1,6 @@
 """What every HTTP call of Berdaya has in common: who calls, retries that do nothing twice, errors as problem+json."""
 
 import hashlib
-import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -20,7 +19,7 @@ from shared.failpoint import reached
 from shared.log import Log, LogUnavailable
 from shared.refusals import TITLES, Refused
 from shared.security import Caller, Role, Unauthenticated, Verifier
-from shared.telemetry import Metrics
+from shared.telemetry import Metrics, kinds, places
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 RETRY_AFTER_SECONDS = "5"
@@ -147,7 +146,8 @@ async def call(
     if not idempotency_key:
         raise Refused("idempotency_key_missing")
     body = await request.body()
-    fingerprint = hashlib.sha256(b"\0".join((request.method.encode(), request.url.path.encode(), body))).hexdigest()
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))  # the same call through any door
+    fingerprint = hashlib.sha256(b"\0".join((request.method.encode(), path.encode(), body))).hexdigest()
     return Call(here, idempotency_key, fingerprint)
 
 
@@ -206,8 +206,7 @@ def install(app: FastAPI, here: Context) -> None:
         if is_unstorable(error):
             return problem("invalid_request", {"detail": "a text holds the character U+0000"})
         # Where and what kind, not the message: PostgreSQL repeats in it the row that failed.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        here.logger.error("a call met a mistake of ours", kind=type(error).__name__, path=request.url.path, where=where)
+        here.logger.error("a call met a mistake of ours", path=request.url.path, kinds=kinds(error), at=places(error))
         return problem("internal")
 
     # Named one by one: the handler of Exception itself runs outside the middleware and re-raises what it answered.

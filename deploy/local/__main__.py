@@ -273,7 +273,10 @@ async def _live(doors: Doors, scale: float) -> AsyncIterator[None]:
 
     async def publish() -> None:
         for publication in live(generate(scale=scale), seed=1):
-            await doors.publish([publication])
+            try:
+                await doors.publish([publication])
+            except (httpx.TransportError, WrongAnswer, LogUnavailable) as error:
+                console.print(f"[yellow]{error}[/yellow]")  # a district tries again later; so does the demo
             await asyncio.sleep(LIVE_SECONDS)
 
     task = asyncio.create_task(publish())

@@ -13,7 +13,7 @@ class Gateway:
         self._front = front
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        _, name, *rest = scope["path"].split("/", 2) if scope["type"] == "http" else ("", "")
+        _, name, *rest = ("/" + scope["path"].lstrip("/")).split("/", 2) if scope["type"] == "http" else ("", "")
         service = self._services.get(name)
         if service is None:
             await self._front(scope, receive, send)

@@ -67,7 +67,7 @@ async def record_beneficiaries(
             batch.refuse(answer)
     changed = batch.changed()
     await _save_people(session, changed)  # 3 save
-    await _emit_people(session, known, changed)  # 4 tell
+    await _emit_people(session, batch.news)  # 4 tell
     await _revise_suspicions(session, known, changed)  # 5 suspect
     await _amend_receipts(session, batch.amended)  # 6 warn
     return batch.answers
@@ -141,9 +141,7 @@ async def _save_people(session: AsyncSession, people: Sequence[Person]) -> None:
         await set_wise(session, _SAVE_PERSON, PERSON_COLUMNS, [person_values(person) for person in people])
 
 
-async def _emit_people(session: AsyncSession, known: Mapping[UUID, Person], changed: Sequence[Person]) -> None:
-    told = {key: person.version for key, person in known.items()}
-    news = [person for person in changed if person.version != told.get(person.beneficiary_id)]
+async def _emit_people(session: AsyncSession, news: Sequence[Person]) -> None:
     await emit(session, "registry", [(str(person.beneficiary_id), person.fact(), person.event_time) for person in news])
 
 

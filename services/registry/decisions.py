@@ -75,11 +75,15 @@ def examine(record: BeneficiaryRecorded, district: str) -> Answer:
         return rejected("invalid_nik", error.detail)
     if record.birth_date.year not in BIRTH_YEARS:
         return rejected("invalid_data", f"year before {BIRTH_YEARS[0]} or after {BIRTH_YEARS[-1]} - at `$.birth_date`")
+    if record.nik and record.nik in record.district_ref:  # a ref travels in facts and keys; a NIK never may
+        return rejected("invalid_data", "the reference holds the NIK - at `$.district_ref`")
     return accepted(*warnings)
 
 
 class Batch:
     """Records taken one after another. `people` is who is known after them, `answers` has one per record.
+
+    `news` are the persons to tell of, once for each version: the same facts whatever the batches.
 
     `amended` are receipts of earlier batches, by (district, event id): True where the event lost against other content
     of its revision, False where it won.
@@ -88,6 +92,7 @@ class Batch:
     def __init__(self, known: Mapping[UUID, Person]) -> None:
         self._known = known
         self.people = dict(known)
+        self.news: list[Person] = []
         self.answers: list[Answer] = []
         self.amended: dict[tuple[str, str], bool] = {}
         self._places: dict[tuple[UUID, str], int] = {}
@@ -103,17 +108,17 @@ class Batch:
         if verdict.conflict and stored is not None:
             self._warn(stored, lost=verdict.replaces)
         if verdict.replaces:
-            self.people[arrived.beneficiary_id] = _following(stored, arrived, alike=alike)
+            now = _following(stored, arrived, alike=alike)
+            self.people[arrived.beneficiary_id] = now
+            if stored is None or now.version != stored.version:
+                self.news.append(now)
         self._places[arrived.beneficiary_id, arrived.event_id] = len(self.answers)
         self.answers.append(replace(verdict.answer, warnings=(*warnings, *verdict.answer.warnings)))
 
     def changed(self) -> list[Person]:
-        """Whom to save, in the order of their ids; with the next version where something that travels has changed."""
+        """Whom to save, in the order of their ids."""
         moved = [person for key, person in self.people.items() if person is not self._known.get(key)]
-        return [
-            _versioned(self._known.get(person.beneficiary_id), person)
-            for person in sorted(moved, key=lambda person: person.beneficiary_id)
-        ]
+        return sorted(moved, key=lambda person: person.beneficiary_id)
 
     def _warn(self, stored: Person, *, lost: bool) -> None:
         """Warn of a conflict in the answers of this list where the event is of it, else in its receipt."""
@@ -127,19 +132,17 @@ class Batch:
 
 
 def _following(stored: Person | None, arrived: Person, *, alike: bool) -> Person:
+    """Who is in force now. The version rises with each record that changes what travels, not with each batch: a replay
+    in other batches, from a backup, gives each fact the version it had."""
     if stored is None:
-        return arrived
+        return replace(arrived, version=1)
+    same = replace(arrived, version=stored.version).fact() == stored.fact()
     return replace(
         arrived,
-        version=stored.version,
+        version=stored.version if same else stored.version + 1,
         accepted_id=stored.accepted_id if alike else arrived.accepted_id,
         nik_sealed=stored.nik_sealed if stored.nik_token == arrived.nik_token else arrived.nik_sealed,
     )
-
-
-def _versioned(before: Person | None, after: Person) -> Person:
-    changed = before is None or before.fact() != after.fact()
-    return replace(after, version=after.version + 1) if changed else after
 
 
 def _warned(answer: Answer, *, lost: bool) -> Answer:

@@ -11,6 +11,8 @@ from shared.consumer import Progress
 from shared.database import Database, now
 
 _REPORT_SECONDS = 1.0
+_LOOK_SECONDS = 15.0
+"""At the latest after so long the views are looked at anyway: an operator's redrive announces nothing."""
 _SHARE = 4
 """Of the time: after a build of n seconds, n x 4 belong to the consumer."""
 
@@ -24,6 +26,7 @@ class Announcer:
         self._progress = progress
         self._changed = asyncio.Event()
         self._newest: Snapshot | None = None
+        self._looked = 0.0
 
     async def announce(self) -> None:
         self._changed.set()
@@ -33,8 +36,10 @@ class Announcer:
         self._changed.set()
         while not stopping.is_set():
             started = time.monotonic()
-            if self._changed.is_set() or await self._is_forgotten():
+            overdue = started - self._looked > _LOOK_SECONDS
+            if self._changed.is_set() or overdue or await self._is_forgotten():
                 self._changed.clear()
+                self._looked = started
                 await self._publish()
             await self._report()
             busy = time.monotonic() - started

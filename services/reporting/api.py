@@ -8,6 +8,8 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from services.reporting.dashboard import Lag, Snapshot, build
 from services.reporting.live import Live
@@ -91,7 +93,17 @@ def _matches(known: str, tag: str) -> bool:
 @router.get("/v1/dashboard/stream", summary="Server-sent events: which version of the dashboard is ready")
 async def stream(_: Reader, source: From) -> EventSourceResponse:
     """Each message names a version and carries no data: read `GET /v1/dashboard` then."""
-    return EventSourceResponse(_messages(source.live.versions), ping=HEARTBEAT_SECONDS, send_timeout=SLOW_SECONDS)
+    return _Stream(_messages(source.live.versions), ping=HEARTBEAT_SECONDS, send_timeout=SLOW_SECONDS)
+
+
+class _Stream(EventSourceResponse):
+    """A client that does not read is cut, and that is all: its SendTimeoutError, an OSError, would pass for a fault."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except* SendTimeoutError:
+            pass
 
 
 async def _messages(versions: Callable[[], AsyncIterator[int]]) -> AsyncIterator[ServerSentEvent]:

@@ -22,6 +22,7 @@ _KEY = "berdaya:dashboard"
 _CHANNEL = "berdaya:dashboard:version"
 _WORKERS = "berdaya:workers"
 _FRESH = timedelta(seconds=5)
+_GONE = timedelta(minutes=10)
 _LISTEN_SECONDS = 1.0
 
 _snapshot = msgspec.json.Decoder(Snapshot)
@@ -130,6 +131,7 @@ class OverRedis:
         self._heard: datetime | None = None
         self._worker = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._reports: list[Lag] = []
+        self._reported = False
 
     async def publish(self, snapshot: Snapshot) -> None:
         """Readers in this process have it whether or not Redis answers. Raises OSError when it does not."""
@@ -148,7 +150,18 @@ class OverRedis:
 
     async def report(self, lag: Lag) -> None:
         with _as_fault():
+            if not self._reported:
+                await self._forget_gone()
             await self._redis.hset(_WORKERS, self._worker, msgspec.json.encode(lag))
+        self._reported = True
+
+    async def _forget_gone(self) -> None:
+        """Workers of earlier starts, but for the last that spoke: its word says since when nobody has."""
+        spoken = {name: _lag.decode(packed) for name, packed in (await self._redis.hgetall(_WORKERS)).items()}
+        last = max(spoken, key=lambda name: spoken[name].as_of, default=None)
+        gone = [name for name, lag in spoken.items() if name != last and now() - lag.as_of > _GONE]
+        if gone:
+            await self._redis.hdel(_WORKERS, *gone)
 
     async def lag(self) -> Lag | None:
         return combine(self._reports)

@@ -5,7 +5,7 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -361,7 +361,7 @@ class Silent:
 
     def halt(self, partition: Partition) -> None: ...
 
-    async def behind(self) -> int:
+    async def behind(self, *, but: Collection[Partition] = ()) -> int:
         return self._behind
 
 

@@ -55,7 +55,7 @@ async def full_run(ground: Ground, folder: Path) -> AsyncIterator[tuple[Told, Ma
                 databases[name], {place: end for place, end in start.items() if place.topic in TOPICS[name]}
             )
             services[name] = Service(name, _environment(ground, databases[name], folder), folder / f"{name}.log")
-            stack.push_async_callback(services[name].close)
+            stack.push_async_callback(_end, services[name])
         await asyncio.gather(*(service.start() for service in services.values()))
         gateway = Gateway({name: service.url for name, service in services.items()})
         client = httpx.AsyncClient(transport=gateway, base_url="http://province", timeout=30)
@@ -144,6 +144,13 @@ async def patiently(work: Callable[[], Awaitable[T]]) -> T:
             if not away or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(_PAUSE)
+
+
+async def _end(service: Service) -> None:
+    """With the last words of its log, for whoever reads of a failure."""
+    await service.close()
+    if service.log.exists():
+        print(f"--- {service.log.name}", *service.log.read_text().splitlines()[-20:], sep="\n")
 
 
 def _environment(ground: Ground, database: Database, folder: Path) -> dict[str, str]:

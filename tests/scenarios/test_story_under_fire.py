@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +21,14 @@ from tests.scenarios.full_run import full_run
 from tests.scenarios.telling import in_turns, publications, read_all
 from tests.scenarios.world import Ground
 
+SCALE = float(os.environ.get("BERDAYA_STORY_SCALE", "0.1"))
+"""Of the story: 0.3 burns for longer."""
 MONTHS = (None, "2026-09", "2026-03", "2025-11", "2025-07", "2024-11")
 
 
 @pytest.mark.timeout(600)
 async def test_the_story_told_under_fire_ends_as_the_oracle_says(ground: Ground, tmp_path: Path) -> None:
-    random, story = Random(seed()), generate(scale=0.1)
+    random, story = Random(seed()), generate(scale=SCALE)
     office = oracle.after(story)
     ground.heal()
     async with full_run(ground, tmp_path) as (told, services):

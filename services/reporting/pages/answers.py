@@ -21,6 +21,7 @@ from services.reporting.wording import WORDS, Language
 from shared.database import is_transient
 from shared.refusals import Refused
 from shared.security import Unauthenticated
+from shared.telemetry import kinds, places
 from shared.web import RETRY_AFTER_SECONDS, context
 
 LANGUAGE_COOKIE = "berdaya_language"
@@ -66,7 +67,9 @@ class Page(APIRoute):
                 if is_transient(error):
                     context(request).metrics.count("faults_total")
                     return _error(request, "unavailable", 503, {"Retry-After": RETRY_AFTER_SECONDS})
-                context(request).logger.error("page failed", path=request.url.path, exc_info=True)
+                context(request).logger.error(
+                    "page failed", path=request.url.path, kinds=kinds(error), at=places(error)
+                )
                 return _error(request, "internal", 500)
 
         return page

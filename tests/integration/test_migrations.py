@@ -1,0 +1,156 @@
+"""The schema that the migrations make is the one the tables declare, on either database, by any number of hands."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import CheckConstraint, Connection, MetaData, inspect
+
+from deploy.stack.files import ROOT
+from services.grants.tables import METADATA as GRANTS
+from services.registry.tables import METADATA as REGISTRY
+from services.reporting.tables import METADATA as REPORTING
+from shared.database import Database, run
+from shared.migrate import config, upgrade
+from shared.settings import ServiceName
+from shared.tables import Chassis
+from tests.integration.conftest import Templates
+
+SERVICES: dict[ServiceName, MetaData] = {"registry": REGISTRY, "grants": GRANTS, "reporting": REPORTING}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def empty(request: pytest.FixtureRequest, tmp_path: Path, templates: Templates) -> AsyncIterator[str]:
+    """The URL of a database with nothing in it."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
+        return
+    name = f"empty_{secrets.token_hex(4)}"
+    await templates.administer(f'CREATE DATABASE "{name}"')
+    yield templates._url(name)
+    await templates.administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def look(database: Database, what: Callable[[Connection], Any]) -> Any:
+    async with database.transaction() as session:
+        return await (await session.connection()).run_sync(what)
+
+
+async def move(database: Database, service: ServiceName, work: Callable[[Config], None]) -> None:
+    await look(database, lambda connection: work(config(service, connection, SERVICES[service])))
+
+
+async def differences(database: Database, service: ServiceName) -> list[Any]:
+    """Between the tables as declared and as they are, types included."""
+
+    def compare(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        both = [Chassis.metadata, SERVICES[service]]
+        return list(compare_metadata(context, both))  # type: ignore[arg-type]  # it takes several, as env.py's does
+
+    found: list[Any] = await look(database, compare)
+    return found
+
+
+def _constraints(connection: Connection) -> dict[str, set[str]]:
+    """What `compare_metadata` does not look at: CHECKs, and primary keys."""
+    there = inspect(connection)
+    return {
+        name: {str(check["name"]) for check in there.get_check_constraints(name)}
+        | {f"primary key {column}" for column in there.get_pk_constraint(name)["constrained_columns"]}
+        for name in there.get_table_names()
+        if name != "alembic_version"
+    }
+
+
+def _declared(service: ServiceName) -> dict[str, set[str]]:
+    tables = [*Chassis.metadata.sorted_tables, *SERVICES[service].sorted_tables]
+    return {
+        table.name: {str(check.name) for check in table.constraints if isinstance(check, CheckConstraint)}
+        | {f"primary key {column.name}" for column in table.primary_key}
+        for table in tables
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_new_database_is_as_the_tables_declare_it(empty: str, service: ServiceName) -> None:
+    database = Database(empty)
+    await upgrade(database, service, SERVICES[service])
+    assert await differences(database, service) == []
+    assert await look(database, _constraints) == _declared(service)
+    await database.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_an_upgrade_of_what_is_new_already_changes_nothing(empty: str, service: ServiceName) -> None:
+    database = Database(empty)
+    await upgrade(database, service, SERVICES[service])
+    async with database.transaction() as session:
+        await run(session, "INSERT INTO log_offset VALUES ('t', 0, 7)")
+    await upgrade(database, service, SERVICES[service])
+    async with database.reading() as session:
+        assert (await run(session, "SELECT next_offset FROM log_offset")).scalar_one() == 7
+    await database.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_all_the_way_down_and_up_again(empty: str, service: ServiceName) -> None:
+    database = Database(empty)
+    await upgrade(database, service, SERVICES[service])
+    await move(database, service, lambda there: command.downgrade(there, "base"))
+    left = await look(database, lambda connection: inspect(connection).get_table_names())
+    assert left == ["alembic_version"]
+    if not database.is_sqlite:
+        async with database.reading() as session:
+            types = await run(
+                session,
+                "SELECT typname FROM pg_type JOIN pg_namespace n ON n.oid = typnamespace "
+                "WHERE nspname = 'public' AND typname NOT IN ('alembic_version', '_alembic_version')",
+            )
+            assert [row.typname for row in types] == [], "a type of its own was left"
+    await upgrade(database, service, SERVICES[service])
+    assert await differences(database, service) == []
+    await database.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_those_who_upgrade_at_once_take_turns(empty: str, service: ServiceName) -> None:
+    databases = [Database(empty) for _ in range(4)]
+    await asyncio.gather(*(upgrade(database, service, SERVICES[service]) for database in databases))
+    assert await differences(databases[0], service) == []
+    for database in databases:
+        await database.close()
+
+
+async def test_processes_that_start_at_once_take_turns(empty: str, tmp_path: Path) -> None:
+    environment = os.environ | {"BERDAYA_DATABASE": empty, "BERDAYA_VAR": str(tmp_path)}
+    starting = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.grants", "migrate"), cwd=ROOT, env=environment
+        )
+        for _ in range(2)
+    ]
+    assert [await process.wait() for process in starting] == [0, 0]
+    database = Database(empty)
+    assert await differences(database, "grants") == []
+    await database.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: str, service: ServiceName) -> None:
+    database = Database(empty)
+    async with database.transaction() as session:
+        await run(session, "CREATE TABLE quarantine (in_the_way INTEGER)")
+    with pytest.raises(Exception, match="quarantine"):
+        await upgrade(database, service, SERVICES[service])
+    assert await look(database, lambda connection: inspect(connection).get_table_names()) == ["quarantine"]
+    await database.close()
