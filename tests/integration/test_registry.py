@@ -283,7 +283,7 @@ async def test_several_revisions_of_one_person_in_one_batch_each_get_their_own_a
         ("duplicate", "duplicate"),
     ]
     # The same facts as in three batches: a replay from a backup must give each version what it had.
-    told = await office.facts()
+    told = [fact for fact in await office.facts() if isinstance(fact, facts.Beneficiary)]
     assert [type(fact) for fact in told] == [facts.BeneficiaryRegistered, facts.BeneficiaryUpdated]
     assert [(fact.version, fact.status) for fact in told] == [(1, Status.ex_client), (2, Status.graduated)]
 
