@@ -116,6 +116,7 @@ class Consumer:
         self._moved = time.monotonic()
         self._doubted.clear()
         self.progress.gaps.clear()  # a new subscription looks again, and halts again what is still lost
+        self._metrics.gauge("gaps", 0)
         async with self._log.subscribe(self._group, self._topics, self.positions) as subscription:
             await self._look_for_lost_ends(subscription)
             while not stopping.is_set():

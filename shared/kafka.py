@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from itertools import groupby
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError, ProducerClosed
 from aiokafka.partitioner import DefaultPartitioner
 
 from shared import kafka_records
@@ -296,6 +296,7 @@ async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
         return
     if isinstance(client, AIOKafkaProducer):
         tasks, connections = [client._sender.sender_task], client.client
+        client._message_accumulator.fail_all(ProducerClosed())  # else they are kept, and waited for, for ever
     else:
         coordinator, fetcher, connections = client._coordinator, client._fetcher, client._client
         tasks = [coordinator._coordination_task, coordinator._heartbeat_task, coordinator._commit_refresh_task]

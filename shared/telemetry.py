@@ -100,7 +100,9 @@ def kinds(error: BaseException) -> list[str]:
 
 
 def places(error: BaseException) -> list[str]:
-    """Where it was raised, innermost last, without any value."""
+    """Where it was raised, innermost last, without any value: our own steps, and the last one whosever it is."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)][-8:]
+    steps = traceback.extract_tb(error.__traceback__)
+    ours = [step for step in steps if "site-packages" not in step.filename]
+    return [f"{step.filename}:{step.lineno} {step.name}" for step in (*ours[-7:], *steps[-1:])]

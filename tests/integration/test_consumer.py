@@ -220,6 +220,19 @@ async def test_a_log_that_ends_before_what_was_applied_stops_that_partition_with
     assert await world.offsets() == {"facts": 2, "intake": 5}
 
 
+async def test_a_gap_that_was_mended_is_none_any_more(world: World) -> None:
+    await world.append(person("W-1"), person("W-2"))
+    await world.set_offset(world.facts, 5)
+    consumer = world.consumer()
+    async with at_work(consumer):
+        await until(lambda: world.metric("gaps") == 1)
+    await world.set_offset(world.facts, 1)
+    async with at_work(consumer):
+        await until(lambda: world.applied(1))
+    assert consumer.progress.gaps == set()
+    assert world.metric("gaps") == 0
+
+
 async def test_the_readiness_names_the_partition_that_is_stopped(world: World) -> None:
     await world.append(person("W-1"), person("W-2"))
     await world.set_offset(world.facts, 5)

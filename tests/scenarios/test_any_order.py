@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from deploy.story.generate import Habit, Story, generate
+from deploy.story.generate import Story, generate
 from shared.events.envelope import Outgoing, Record
 from shared.settings import ServiceName
 from tests import oracle
@@ -27,6 +28,8 @@ from tests.scenarios.telling import as_record, publications
 MONTHS = (None, "2026-10", "2026-03", "2025-11", "2025-07", "2024-12")
 BATCH = 60
 EXAMPLES = 50
+STORIES = (2026, 7, 11)
+"""Their seeds."""
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -39,8 +42,8 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 
 @cache
-def story() -> Story:
-    return generate(scale=0.1)
+def story(seed: int) -> Story:
+    return generate(seed, scale=0.1)
 
 
 @settings(
@@ -57,19 +60,21 @@ def test_any_order_and_any_repetition_end_in_the_same_dashboard(seed: int, templ
 
 
 def test_the_whole_small_story_backwards_ends_in_the_same_dashboard(templates: Templates) -> None:
-    districts = {each.district for each in publications(story())}
-    asyncio.run(_run(Random(0), templates, slice_of(story(), districts), _backwards))
+    whole = story(STORIES[0])
+    districts = {each.district for each in publications(whole)}
+    asyncio.run(_run(Random(0), templates, slice_of(whole, districts), _backwards))
 
 
 async def _example(seed: int, templates: Templates) -> None:
-    """Some districts of the story; the two of the person who is in two districts go together."""
+    """Some districts of a story; the two of the person who is in two districts go together."""
     random = Random(seed)
-    districts = sorted({each.district for each in publications(story())})
-    twins = _twins()
+    whole = story(random.choice(STORIES))
+    districts = sorted({each.district for each in publications(whole)})
+    twins = _twins(whole)
     chosen = {district for district in districts if random.random() < 0.25} or {random.choice(districts)}
     if chosen & twins:
         chosen |= twins
-    steps = slice_of(story(), chosen)
+    steps = slice_of(whole, chosen)
     noisy = random.random() < 0.5
     await _run(random, templates, with_noise(random, steps) if noisy else steps, _anyhow, noisy=noisy)
 
@@ -262,16 +267,9 @@ class Scheduler:
         return f"stuck: {[self._plan.call(place) for place in self._open][:3]}, {len(self._coming)} events held"
 
 
-def _twins() -> set[str]:
+def _twins(whole: Story) -> set[str]:
     """The districts of the person who is in two of them."""
-    return {each.district for each in publications(story()) if each.habit is Habit.same_nik} | {
-        place[0]
-        for office in [oracle.after(story())]
-        for place in office.records
-        if office.person(place)["nik"] in _shared_niks(office)
-    }
-
-
-def _shared_niks(office: Office) -> set[str]:
-    niks = [office.person(place)["nik"] for place in office.records]
-    return {nik for nik in niks if nik is not None and niks.count(nik) > 1}
+    office = oracle.after(whole)
+    niks = {place: office.person(place)["nik"] for place in office.records}
+    count = Counter(nik for nik in niks.values() if nik is not None)
+    return {place[0] for place, nik in niks.items() if count[nik] > 1}

@@ -14,13 +14,16 @@ import pytest
 from redis.asyncio import Redis
 
 from deploy.stack.components import Handle
+from shared.database import run
 from shared.events.envelope import Record
 from shared.security import Role
+from shared.settings import Settings
 from tests.scenarios.books import DISTRICTS, MONTHS, Books, Total, as_batch, parts, seed
 from tests.scenarios.history import Call, History, Outcome, call, set_budgets
 from tests.scenarios.processes import Service, eventually
 from tests.scenarios.world import World, income
 
+IDLE = "idle_in_transaction_session_timeout"
 OFFICERS = ("3501", "3502")
 """The districts whose budgets are set while something is broken."""
 
@@ -168,7 +171,7 @@ async def test_a_service_stops_in_time_while_all_it_needs_is_away(world: World, 
     reporting = await world.started("reporting")
     async with away(world.kafka, fault), away(world.redis, fault), away(world.postgres, fault):
         await reporting.is_("unavailable")
-        assert await reporting.stop(within=15) == 0
+        assert await reporting.stop(within=20) == 0  # so long the supervisor waits before it kills
 
 
 async def test_postgres_is_frozen_under_load_and_everything_goes_on(world: World, books: Books, random: Random) -> None:
@@ -431,6 +434,14 @@ async def test_two_workers_share_the_partitions_one_is_killed_one_frozen_and_wok
 
 def event_id(record: Record) -> str:
     return dict(record.headers)["ce_id"].decode()
+
+
+async def test_a_frozen_worker_keeps_its_rows_no_longer_than_kafka_waits_for_it(world: World) -> None:
+    database = await world.database("reporting")
+    async with database.reading() as session:
+        kept = await run(session, "SELECT extract(epoch FROM CAST(current_setting(:name) AS interval))", name=IDLE)
+    await database.close()
+    assert 0 < kept.scalar_one() <= Settings(service="reporting").session_timeout
 
 
 async def all_partitions_move_on(world: World) -> None:

@@ -21,7 +21,7 @@ from tests.scenarios.full_run import full_run
 from tests.scenarios.telling import in_turns, publications, read_all
 from tests.scenarios.world import Ground
 
-SCALE = float(os.environ.get("BERDAYA_STORY_SCALE", "0.1"))
+SCALE = float(os.environ.get("BERDAYA_STORY_SCALE", "0.2"))
 """Of the story: 0.3 burns for longer."""
 MONTHS = (None, "2026-09", "2026-03", "2025-11", "2025-07", "2024-11")
 

@@ -97,7 +97,7 @@ class World:
         environment = {
             "BERDAYA_LOG": "kafka",
             "BERDAYA_KAFKA": self.kafka.address,
-            "BERDAYA_DATABASE": _driver(await self._database(name)),
+            "BERDAYA_DATABASE": _driver(await self._url(name)),
             "BERDAYA_REDIS": self.redis.address,
             "BERDAYA_VAR": str(self._folder),
             "BERDAYA_SESSION_TIMEOUT": str(SESSION_SECONDS),
@@ -116,7 +116,7 @@ class World:
         return bearer(Settings(service="grants", var=self._folder), role, role.value, district)
 
     async def rows(self, name: ServiceName, statement: str, *values: object) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(await self._database(name))
+        connection = await asyncpg.connect(await self._url(name))
         try:
             return list(await connection.fetch(statement, *values))
         finally:
@@ -124,6 +124,10 @@ class World:
 
     async def number(self, name: ServiceName, statement: str, *values: object) -> int:
         return int((await self.rows(name, statement, *values))[0][0])
+
+    async def database(self, name: ServiceName) -> Database:
+        """As the service itself connects to it. To be closed."""
+        return Database(_driver(await self._url(name)))
 
     async def administer(self, statement: str, *values: object) -> list[asyncpg.Record]:
         connection = await asyncpg.connect(self.postgres.address)
@@ -171,7 +175,7 @@ class World:
         assert deliveries is None or set(applied.values()) == {deliveries}
         left = await self.rows("reporting", "SELECT (SELECT count(*) FROM waiting), (SELECT count(*) FROM quarantine)")
         assert tuple(left[0]) == (0, 0)
-        database = Database(_driver(await self._database("reporting")))
+        database = await self.database("reporting")
         assert await reconcile(database) == []
         await database.close()
         await self.relayed("reporting")
@@ -216,7 +220,7 @@ class World:
             )
         return found
 
-    async def _database(self, name: ServiceName) -> str:
+    async def _url(self, name: ServiceName) -> str:
         """The address of this test's database of the service, made at first use."""
         if name not in self._databases:
             made = f"{name}_{secrets.token_hex(4)}"
