@@ -5,6 +5,7 @@ A transient fault is waited out with backoff, for ever, and readiness says so. A
 
 import asyncio
 import gc
+import os
 import random
 import signal
 import sys
@@ -29,7 +30,9 @@ from shared.settings import Settings
 from shared.telemetry import Metrics, kinds, logger, places
 
 _BACKOFF_SECONDS = (0.2, 5.0)
-_STOP_SECONDS = 8.0
+_STOP_SECONDS = 5.0
+_END_SECONDS = 12.0
+"""From the end of the web side to the end of the process, whatever a library still waits for."""
 _GAUGES_SECONDS = 5.0
 _FAULT_SECONDS = 20.0
 """A task that failed this long ago and not since has come back."""
@@ -216,6 +219,7 @@ def serve(node: Node) -> None:
         try:
             async with node.running():
                 await serve_all(node.app, [node], host=node.settings.host, port=node.settings.port)
+                asyncio.get_running_loop().call_later(_END_SECONDS, _give_up, node)
         finally:  # a thread of the embedded log would keep a failed process from ending
             await node.log.close()
 
@@ -234,6 +238,12 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
+
+
+def _give_up(node: Node) -> None:
+    """A broker or a database that stands still can hold up its client's farewell; a crash loses nothing."""
+    node.logger.error("not stopped in time; ended as by a crash")
+    os._exit(1)
 
 
 async def serve_all(app: object, nodes: Sequence[Node], *, host: str, port: int) -> None:
