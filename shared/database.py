@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from weakref import WeakSet
 
 import asyncpg
 import msgspec
@@ -60,6 +61,9 @@ class Database:
         self.url = url
         self.engine: AsyncEngine = _postgres(url, pool) if url.startswith("postgresql") else _sqlite(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._open: WeakSet[Any] = WeakSet()
+        if not self.is_sqlite:
+            event.listen(self.engine.sync_engine, "connect", lambda made, _: self._open.add(made.driver_connection))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -82,6 +86,15 @@ class Database:
             if still and not self.is_sqlite:  # on SQLite a transaction sees one moment anyway
                 await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
+
+    def cut(self) -> None:
+        """Drop every connection at once, as a crash would: what is not committed is undone by the server.
+
+        For the end of a process whose database stands still: SQLAlchemy shields the ROLLBACK of a cancelled session,
+        which would wait for an answer for as long as a command may take.
+        """
+        for connection in list(self._open):
+            connection.terminate()
 
     async def close(self) -> None:
         await self.engine.dispose()

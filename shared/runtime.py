@@ -144,6 +144,8 @@ class Node:
             await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 await asyncio.wait({task}, timeout=_STOP_SECONDS)
+            if not task.done() and self.stopping.is_set():
+                self.database.cut()
         finally:
             # Waited for even when this is cancelled itself: a session left open would keep its connection's thread.
             stop.cancel()

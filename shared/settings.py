@@ -1,4 +1,4 @@
-"""Every environment variable, typed, explained once. Nothing else in Berdaya reads the environment."""
+"""Every environment variable, typed, explained once. Beside it, services read only the failpoint of tests."""
 
 from pathlib import Path
 from typing import Literal

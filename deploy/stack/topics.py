@@ -19,7 +19,8 @@ SERVICES = ("registry", "grants", "reporting")
 FACTS_PARTITIONS = 6  # bounds the consumers of one group; raising it later moves keys, so never on a used topic
 
 # Change retention here and run `python -m deploy.stack up` again: it is applied to existing topics too.
-# -1 keeps everything, which `rebuild` needs. Shorten an intake topic only once its events are archived elsewhere.
+# -1 keeps everything: a service restored from a backup reads what came since. Shorten an intake topic only once its
+# events are archived elsewhere.
 TOPIC_CONFIG = {"max.message.bytes": str(6 * 1024 * 1024), "retention.ms": "-1", "cleanup.policy": "delete"}
 
 _PATIENCE = 60.0

@@ -171,7 +171,7 @@ async def test_a_service_stops_in_time_while_all_it_needs_is_away(world: World, 
     reporting = await world.started("reporting")
     async with away(world.kafka, fault), away(world.redis, fault), away(world.postgres, fault):
         await reporting.is_("unavailable")
-        assert await reporting.stop(within=20) in (0, 1), "by itself, before the supervisor kills it"
+        assert await reporting.stop(within=20) == 0  # so long the supervisor waits before it kills
 
 
 async def test_postgres_is_frozen_under_load_and_everything_goes_on(world: World, books: Books, random: Random) -> None:
