@@ -117,12 +117,12 @@ class Inbox:
     def _read(self, record: Record) -> Arrival | None:
         """The arrival of a record, or None for a fact that this service does not follow."""
         district = topic_district(record.topic)
-        place = f"{record.topic}/{record.partition}/{record.offset}"
         try:
             event = decode(record)
         except Undecodable as error:
             answer = receipts.quarantined(error.reason, error.detail)
             envelope = error.envelope
+            place = f"{record.topic}/{record.partition}/{record.offset}"
             key = Seen(district or "", envelope.id, envelope.source) if envelope else Seen(district or "", place, "")
             return Arrival(key, envelope.type if envelope else "", record, None, answer)
         except Invalid as error:

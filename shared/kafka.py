@@ -284,7 +284,7 @@ class KafkaSubscription:
 
 def _headers(found: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
     """A header may be null on Kafka; none of ours ever is, so it reads as empty."""
-    return tuple((name, value or b"") for name, value in found)
+    return tuple([(name, value or b"") for name, value in found])
 
 
 async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:

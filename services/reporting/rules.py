@@ -146,11 +146,14 @@ def later_month(month: str, moment: datetime) -> bool:
     offset = moment.utcoffset()
     if offset is None:
         raise ValueError("the moment needs an offset")
+    index, written = month_index(month), moment.year * 12 + moment.month - 1
+    if index < written:  # offsets are under a day: in Jakarta it is the month before `written` at the earliest
+        return False
     local = moment.replace(tzinfo=None)
     # A time within hours of year 1 or year 9999 cannot be shifted; the month the sender wrote will do.
     with suppress(OverflowError):
         local += _JAKARTA - offset
-    return month_index(month) > local.year * 12 + local.month - 1
+    return index > local.year * 12 + local.month - 1
 
 
 @lru_cache(maxsize=4096)
