@@ -22,7 +22,7 @@ _MAX_BATCH_BYTES = 5 * 1024 * 1024
 _SEND_SECONDS = 15.0
 _STOP_SECONDS = 4.0
 _ENDS_SECONDS = 5.0
-_NEW_TOPIC_SECONDS = 1.0
+_NEW_TOPIC_SECONDS = 5.0
 """How long a topic just made may be unknown to a broker."""
 
 kafka_records.install()

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -26,6 +26,7 @@ KEPT = timedelta(days=7)
 _RECORDS_PER_ROUND = 2000
 _PRUNED_AT_ONCE = 10_000
 _PRUNE_SECONDS = 60.0
+_STAND_BACK_SECONDS = 1.0
 _RELAY_LOCK = 0x6265726461796101
 _envelope = msgspec.json.Decoder(Envelope)
 
@@ -205,12 +206,19 @@ def unfold(bundle: str) -> tuple[datetime, list[tuple[str, bytes]]]:
     return found.at, receipts
 
 
-async def run_relay(relay: Relay, stopping: asyncio.Event, *, idle_seconds: float = 0.05) -> None:
-    """Relay until told to stop; full rounds follow each other at once."""
+async def run_relay(
+    relay: Relay, stopping: asyncio.Event, *, idle_seconds: float = 0.05, stand_back: Callable[[], bool] = lambda: False
+) -> None:
+    """Relay until told to stop; full rounds follow each other at once.
+
+    `stand_back`: is there more urgent work in this process? Then a round a second, so that nothing stops altogether.
+    """
     pruned = asyncio.get_running_loop().time()
     while not stopping.is_set():
         if not await relay.round():
             await asyncio.sleep(idle_seconds)
+        elif stand_back():
+            await asyncio.sleep(_STAND_BACK_SECONDS)
         if asyncio.get_running_loop().time() - pruned > _PRUNE_SECONDS:
             pruned = asyncio.get_running_loop().time()
             await relay.prune()
