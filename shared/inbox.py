@@ -202,26 +202,6 @@ async def wake(session: AsyncSession, waited_for: Iterable[str]) -> None:
         )
 
 
-async def warn_conflict(session: AsyncSession, district: str, event_ids: Sequence[str], *, superseded: bool) -> None:
-    """Amend the receipts of events that lost or won against other content of the same revision after their verdict.
-
-    The amended receipt is what `GET /v1/receipts` shows; the topic keeps one final verdict per event.
-    """
-    if not event_ids:
-        return
-    verdict = ", verdict = 'superseded', reason = 'revision_conflict'" if superseded else ""
-    await set_wise(
-        session,
-        f"""UPDATE inbox SET
-            warnings = trim(replace(' ' || warnings || ' ', ' revision_conflict ', ' ') || 'revision_conflict'){verdict}
-            WHERE district = :district AND verdict IN ('accepted', 'superseded', 'duplicate')
-              AND event_id IN (SELECT r.id FROM {{rows}})""",
-        {"id": "text"},
-        [(event_id,) for event_id in sorted(set(event_ids))],
-        district=district,
-    )
-
-
 async def _hold_back(session: AsyncSession, arrivals: Sequence[Arrival]) -> list[Arrival]:
     """Events behind a quarantined one of their key wait, whether that came in an earlier batch or in this one."""
     blocked = await rows.blocked_keys(session, {arrival.record.topic for arrival in arrivals})
