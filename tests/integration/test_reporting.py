@@ -25,11 +25,12 @@ from shared.database import Database, run
 from shared.embedded import EmbeddedLog
 from shared.events import facts
 from shared.events.district import AssetUse, GrantKind, IncomeReported, PpksGroup, Sex, Status
-from shared.events.envelope import Record, beneficiary_id, grant_id
+from shared.events.envelope import Record, beneficiary_id, grant_id, microseconds
 from shared.runtime import Node
 from shared.security import Caller, Role
 from shared.settings import Settings
 from shared.tables import Chassis
+from tests.conflicts import SOURCES, Receipt, Told, arrivals, in_force, wrong_receipts
 from tests.helpers import again, bearer, from_district, from_service
 from tests.integration.conftest import DatabaseFor
 
@@ -104,6 +105,7 @@ def report(
     revision: int = 1,
     district: str = BOJONEGORO,
     event_id: str | None = None,
+    source: str | None = None,
     time: datetime = NOVEMBER,
     **more: Any,
 ) -> Record:
@@ -119,9 +121,8 @@ def report(
         **more,
     }
     data = IncomeReported(district_ref=ref, month=month, revision=revision, **values)
-    return from_district(
-        district, data, event_id=event_id or f"{ref}/{month}/{revision}/{time.isoformat()}", time=time, subject=ref
-    )
+    name = event_id or f"{ref}/{month}/{revision}/{time.isoformat()}"
+    return from_district(district, data, event_id=name, time=time, subject=ref, source=source)
 
 
 _GRANT_FACTS = {
@@ -216,6 +217,13 @@ class Office:
         """(verdict, reason, warnings) by event id, of the districts' events."""
         found = await self.rows("SELECT event_id, verdict, reason, warnings FROM inbox WHERE district <> ''")
         return {row[0]: (row[1], row[2], row[3]) for row in found}
+
+    async def receipts_by_source(self) -> dict[tuple[str, str], Receipt]:
+        """By (event id, source)."""
+        found = await self.rows(
+            "SELECT event_id, source, verdict, reason, warnings FROM inbox WHERE district <> ''",
+        )
+        return {(row[0], row[1]): (row[2], row[3], frozenset(row[4].split())) for row in found}
 
     async def told(self) -> list[dict[str, Any]]:
         """The growth-changed facts in the outbox, in order."""
@@ -655,6 +663,90 @@ async def test_a_duplicate_that_is_the_latest_to_say_so_is_warned_as_the_accepte
     assert receipts["other"] == ("superseded", "revision_conflict", "revision_conflict")
     assert receipts["like it"] == ("duplicate", "duplicate", "revision_conflict")
     assert await office.income() == (1, 2 * MILLION)
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_every_event_alike_is_told_that_it_lost(office: Office, together: bool) -> None:
+    await office.hear(person())
+    await _arrive(
+        office,
+        together,
+        report(net=1, event_id="first"),
+        report(net=1, event_id="like it", time=NOVEMBER + HOUR),
+        report(net=2, event_id="other", time=NOVEMBER + 2 * HOUR),
+    )
+    receipts = await office.receipts()
+    assert receipts["other"] == ("accepted", "accepted", "revision_conflict")
+    assert receipts["first"] == receipts["like it"] == ("superseded", "revision_conflict", "revision_conflict")
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_conflict_under_an_older_revision_warns_both_all_the_same(office: Office, together: bool) -> None:
+    await office.hear(person(), report(revision=2, event_id="newer"))
+    await _arrive(office, together, report(net=1, event_id="one"), report(net=2, event_id="two"))
+    assert await office.receipts() == {
+        "newer": ("accepted", "accepted", ""),
+        "one": ("superseded", "older_revision", "revision_conflict"),
+        "two": ("superseded", "older_revision", "revision_conflict"),
+    }
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_conflict_leaves_the_receipt_of_another_system_with_the_same_id_alone(
+    office: Office, together: bool
+) -> None:
+    await office.hear(person())
+    await _arrive(
+        office,
+        together,
+        report(month="2026-09", event_id="7", source=SOURCES[0]),
+        report(net=1, event_id="7", source=SOURCES[1]),
+        report(net=2, event_id="8", source=SOURCES[1], time=NOVEMBER + HOUR),
+    )
+    assert await office.receipts_by_source() == {
+        ("7", SOURCES[0]): ("accepted", "accepted", frozenset()),
+        ("7", SOURCES[1]): ("superseded", "revision_conflict", frozenset({"revision_conflict"})),
+        ("8", SOURCES[1]): ("accepted", "accepted", frozenset({"revision_conflict"})),
+    }
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(arriving=arrivals())
+async def test_any_order_of_what_two_systems_say_of_one_month_ends_in_the_same_report_and_warnings(
+    office: Office, arriving: tuple[list[Told], list[list[Told]]]
+) -> None:
+    told, batches = arriving
+    await _forget_everything(office)
+    await office.hear(person())
+    for batch in batches:
+        await office.hear(*(_reported(each) for each in batch))
+    ruling = in_force(told)
+    assert await office.rows("SELECT revision, time_us, event_id, source, net_profit FROM report") == [
+        (ruling.revision, microseconds(_minute(ruling)), *ruling.key, ruling.content)
+    ]
+    assert wrong_receipts(told, await office.receipts_by_source()) == []
+
+
+def _reported(told: Told) -> Record:
+    return report(
+        net=told.content,
+        revision=told.revision,
+        event_id=told.event_id,
+        source=told.source,
+        time=_minute(told),
+    )
+
+
+def _minute(told: Told) -> datetime:
+    return NOVEMBER + timedelta(minutes=told.minute)
+
+
+async def _forget_everything(office: Office) -> None:
+    async with office.database.transaction() as session:
+        for metadata in (METADATA, Chassis.metadata):
+            for table in reversed(metadata.sorted_tables):
+                if table.name != "view_state":
+                    await run(session, f"DELETE FROM {table.name}")
 
 
 async def test_a_conflict_is_over_with_a_higher_revision(office: Office) -> None:
