@@ -36,6 +36,7 @@ from shared.runtime import Node
 from shared.security import Caller, Role
 from shared.settings import Settings
 from shared.tables import Chassis
+from tests.conflicts import SOURCES
 from tests.helpers import again, bearer, from_district, from_service
 from tests.integration.conftest import DatabaseFor
 
@@ -112,6 +113,7 @@ def request(
     event_id: str = "",
     after: timedelta = timedelta(),
     subject: str | None = None,
+    source: str | None = None,
     **more: Any,
 ) -> Record:
     """A sewing machine unless told otherwise; `after` is the time since START."""
@@ -125,7 +127,8 @@ def request(
         **more,
     }
     data = GrantRequested(grant_ref=ref, district_ref=to, **values)
-    return from_district(district, data, event_id=event_id or f"r-{uuid4()}", time=START + after, subject=subject or to)
+    name = event_id or f"r-{uuid4()}"
+    return from_district(district, data, event_id=name, time=START + after, subject=subject or to, source=source)
 
 
 def cash(ref: str, amount: int, **more: Any) -> Record:
@@ -360,6 +363,19 @@ async def test_of_two_contents_with_the_same_time_the_greater_id_is_in_force(off
     assert (await office.grant())["amount"] == 1_000_000
     await office.hear(cash("B-1", 3_000_000, event_id="c"))
     assert (await office.grant())["amount"] == 3_000_000
+
+
+async def test_of_two_systems_with_one_id_and_time_the_greater_source_is_in_force(office: Office) -> None:
+    await office.hear(person())
+    for grant, order in (("B-1", (0, 1)), ("B-2", (1, 0))):
+        said = [cash(grant, amount, event_id=grant, source=SOURCES[place]) for place, amount in enumerate((7, 5))]
+        for place in order:
+            await office.hear(said[place])
+    assert SOURCES[0] > SOURCES[1]
+    assert await office.rows("SELECT grant_ref, amount, source FROM grants ORDER BY grant_ref") == [
+        ("B-1", 7, SOURCES[0]),
+        ("B-2", 7, SOURCES[0]),
+    ]
 
 
 async def test_new_content_is_told_as_the_next_version_and_judged_anew(office: Office) -> None:

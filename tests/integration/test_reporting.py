@@ -711,15 +711,17 @@ async def test_a_conflict_leaves_the_receipt_of_another_system_with_the_same_id_
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(arriving=arrivals())
+@given(arriving=arrivals(), known_after=st.integers(0, 4))
 async def test_any_order_of_what_two_systems_say_of_one_month_ends_in_the_same_report_and_warnings(
-    office: Office, arriving: tuple[list[Told], list[list[Told]]]
+    office: Office, arriving: tuple[list[Told], list[list[Told]]], known_after: int
 ) -> None:
+    """What comes before the person is known waits, and is then judged with what comes after."""
     told, batches = arriving
+    heard = [[_reported(each) for each in batch] for batch in batches]
+    heard.insert(known_after, [person()])
     await _forget_everything(office)
-    await office.hear(person())
-    for batch in batches:
-        await office.hear(*(_reported(each) for each in batch))
+    for records in heard:
+        await office.hear(*records)
     ruling = in_force(told)
     assert await office.rows("SELECT revision, time_us, event_id, source, net_profit FROM report") == [
         (ruling.revision, microseconds(_minute(ruling)), *ruling.key, ruling.content)
