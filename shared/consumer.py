@@ -30,7 +30,7 @@ class Deferred(Protocol):
 
 
 IDLE_SECONDS = 0.5
-SETTLE_SECONDS = 1.0
+SETTLE_SECONDS = 5.0
 """Under a load that never lets up, a part of what was put off is done at least this often."""
 
 UNSURE_SECONDS = 5.0

@@ -113,7 +113,7 @@ async def _read_reports(
     session: AsyncSession, events: Sequence[Event]
 ) -> tuple[dict[tuple[str | None, str], _Owner], dict[Key, _Stored]]:
     """The businesses the events speak of, by (district, ref), and their reports in force of the months named."""
-    wanted = {(event.district, event.data.district_ref, month_index(event.data.month)) for event in events}
+    wanted = {(event.district or "", event.data.district_ref, month_index(event.data.month)) for event in events}
     found = await set_wise(
         session,
         """SELECT p.no, p.district, p.district_ref, p.status, t.month, t.revision, t.time_us, t.event_id, t.source,
@@ -121,7 +121,7 @@ async def _read_reports(
            FROM {rows} JOIN person p ON p.district = r.district AND p.district_ref = r.ref
            LEFT JOIN report t ON t.person_no = p.no AND t.month = r.month""",
         {"district": "text", "ref": "text", "month": "int"},
-        sorted(wanted, key=repr),
+        sorted(wanted),
     )
     owners: dict[tuple[str | None, str], _Owner] = {}
     before: dict[Key, _Stored] = {}
