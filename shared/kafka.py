@@ -66,7 +66,7 @@ class KafkaLog:
             auto_offset_reset="earliest",  # the default, latest, skips what came before the first start
             max_poll_interval_ms=600_000,
             session_timeout_ms=self._session_ms,
-            heartbeat_interval_ms=self._session_ms // 10,
+            heartbeat_interval_ms=min(1_000, self._session_ms // 10),  # a rebalance waits for the slowest
             max_partition_fetch_bytes=2 * 1024 * 1024,
             fetch_max_wait_ms=100,
             retry_backoff_ms=1_000,

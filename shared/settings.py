@@ -31,7 +31,7 @@ class Settings(BaseSettings):
         default="all", description="web answers HTTP, worker reads the log and empties the outbox, all does both."
     )
     lanes: int = Field(
-        default=2,
+        default=3,
         ge=1,
         le=8,
         description="Consumers in one worker process: while one waits for PostgreSQL, another decodes. SQLite has one.",
