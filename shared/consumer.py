@@ -119,6 +119,7 @@ class Consumer:
         self._metrics.gauge("gaps", 0)
         async with self._log.subscribe(self._group, self._topics, self.positions) as subscription:
             await self._look_for_lost_ends(subscription)
+            await self._look_for_another_log(subscription)
             while not stopping.is_set():
                 await self._step(subscription, stopping)
 
@@ -148,7 +149,7 @@ class Consumer:
             if fresh:
                 await self._inbox.apply(session, fresh)  # 4 apply
                 reached("row saved")
-                await _save_offsets(session, following)
+                await _save_offsets(session, following, fresh)
             reached("applied")
         # 5 the transaction is committed
         reached("committed")
@@ -232,7 +233,28 @@ class Consumer:
             if end < applied.get(partition, 0):
                 self._stop(subscription, partition, applied[partition], end)
 
-    def _stop(self, subscription: Subscription, partition: Partition, expected: int, found: int) -> None:
+    async def _look_for_another_log(self, subscription: Subscription) -> None:
+        """A log cut short that has since grown past what was applied shows it by the record that was applied last.
+
+        It was taken at another moment. Where it is gone, or nothing is known of its time, no statement can be made.
+        """
+        async with self._database.reading() as session:
+            found = await run(
+                session,
+                "SELECT topic, partition, next_offset - 1 AS last, last_taken_us FROM log_offset "
+                "WHERE last_taken_us IS NOT NULL",
+            )
+            applied = {Partition(row.topic, row.partition): (row.last, row.last_taken_us) for row in found}
+        applied = {partition: last for partition, last in applied.items() if partition.topic in self._topics}
+        there = await self._log.taken_at({partition: offset for partition, (offset, _) in applied.items()})
+        for partition, taken_us in there.items():
+            offset, expected_us = applied[partition]
+            if taken_us != expected_us:
+                self._stop(subscription, partition, offset, offset, taken_us=taken_us, expected_taken_us=expected_us)
+
+    def _stop(
+        self, subscription: Subscription, partition: Partition, expected: int, found: int, **more: object
+    ) -> None:
         if partition in self.progress.gaps:
             return
         self.progress.gaps.add(partition)
@@ -244,6 +266,7 @@ class Consumer:
             partition=partition.number,
             expected=expected,
             found=found,
+            **more,
         )
 
     def _watch(self, subscription: Subscription, behind: int, *, moved: bool) -> None:
@@ -278,11 +301,13 @@ async def _all_offsets(session: AsyncSession) -> Mapping[Partition, int]:
     return {Partition(row.topic, row.partition): row.next_offset for row in found}
 
 
-async def _save_offsets(session: AsyncSession, following: Mapping[Partition, int]) -> None:
+async def _save_offsets(session: AsyncSession, following: Mapping[Partition, int], fresh: Sequence[Record]) -> None:
+    """`fresh`: the records just applied; the last of each partition says which log they came from."""
+    last = {Partition(record.topic, record.partition): record.taken_us for record in fresh}
     await set_wise(
         session,
-        """UPDATE log_offset SET next_offset = r.next FROM {rows}
+        """UPDATE log_offset SET next_offset = r.next, last_taken_us = r.taken_us FROM {rows}
            WHERE log_offset.topic = r.topic AND log_offset.partition = r.partition""",
-        {"topic": "text", "partition": "int", "next": "bigint"},
-        [(partition.topic, partition.number, offset) for partition, offset in following.items()],
+        {"topic": "text", "partition": "int", "next": "bigint", "taken_us": "bigint"},
+        [(*partition, following[partition], taken_us) for partition, taken_us in last.items()],
     )

@@ -12,6 +12,7 @@ from services.reporting.views import COUNTED, MONTHS
 from shared.database import insert, set_wise
 from shared.events import receipts
 from shared.events.catalogue import Event
+from shared.events.clock import happened_by
 from shared.events.district import IncomeReported
 from shared.events.envelope import beneficiary_id, microseconds
 from shared.events.receipts import Answer
@@ -53,7 +54,7 @@ Key = tuple[int, int]
 async def report_income(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
     """Keep the newest revision of each business and month; every view follows by the difference.
 
-    A report of a month after the event's own time is rejected, one of an unknown person waits.
+    A report of a month after the event's own time, or after the log's, is rejected; one of an unknown person waits.
     """
     owners, before = await _read_reports(session, events)
     answers: list[Answer] = []
@@ -61,7 +62,7 @@ async def report_income(session: AsyncSession, events: Sequence[Event]) -> list[
     lost: list[tuple[str, str, bool]] = []
     for place, event in enumerate(events):
         owner = owners.get((event.district, event.data.district_ref))
-        if later_month(event.data.month, event.envelope.time):
+        if later_month(event.data.month, happened_by(event.envelope.time, event.record.taken_us)):
             answers.append(receipts.rejected("future_month"))
         elif owner is None:
             answers.append(_wait_for(event))
