@@ -30,7 +30,7 @@ from shared.database import run as db_run
 from shared.kafka import KafkaLog
 from shared.log import LogUnavailable
 from shared.runtime import serve_all
-from shared.security import DISTRICT_ROLES, LocalKey, Role
+from shared.security import DISTRICT_ROLES, LocalKey, Role, WrongSecret
 from shared.settings import Settings
 from shared.telemetry import configure_logs
 
@@ -130,7 +130,7 @@ def _finish(work: Coroutine[Any, Any, int]) -> None:
     configure_logs(Settings(service="reporting", json_logs=False, log_level="WARNING"))
     try:
         code = asyncio.run(work)
-    except* (CannotStart, WrongAnswer, NotQuietError, LogUnavailable) as group:
+    except* (CannotStart, WrongSecret, WrongAnswer, NotQuietError, LogUnavailable) as group:
         console.print(f"[red]{_first(group)}[/red]", soft_wrap=True)
         code = 1
     except* KeyboardInterrupt:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.decisions import Batch, Person, Suspicion, examine, weigh
 from services.registry.keys import NikKeys
+from services.registry.proof import adopt
 from services.registry.tables import (
     DUPLICATE,
     PERSON,
@@ -57,6 +58,7 @@ async def record_beneficiaries(
 
     The inbox has locked the districts, so nobody else changes these people meanwhile.
     """
+    await adopt(session, keys)
     known = await _read_people(session, {_id(command) for command in commands})  # 1 read
     batch = Batch(known)
     for command in commands:  # 2 decide, one after another

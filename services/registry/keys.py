@@ -23,6 +23,8 @@ class NikKeys:
             raise ValueError(f"the secret of the NIK keys needs at least {MIN_KEY_BYTES} bytes")
         self._token_key = _derive(secret, b"berdaya nik token")
         self._seal = AESGCM(_derive(secret, b"berdaya nik seal"))
+        self.fingerprint = _derive(secret, b"berdaya nik fingerprint").hex()
+        """Tells this secret from every other, and nothing about it."""
 
     @classmethod
     def at(cls, folder: Path) -> "NikKeys":
