@@ -31,8 +31,8 @@ class Deferred(Protocol):
 
 
 IDLE_SECONDS = 0.5
-SETTLE_SECONDS = 1.0
-"""Under a load that never lets up, settle at least this often."""
+SETTLE_SECONDS = 5.0
+"""Under a load that never lets up, a part of what was put off is done at least this often."""
 
 UNSURE_SECONDS = 5.0
 """Ten times the pause between two looks at the log."""
@@ -60,6 +60,27 @@ class Progress:
         self.behind = behind
         if not behind:
             self.caught_up_at = now()
+
+
+class Together:
+    """How far all consumers of this process are."""
+
+    def __init__(self) -> None:
+        self.parts: list[Progress] = []
+        self.settling = asyncio.Lock()
+        """Held by the one that does what was put off: two would do the same."""
+
+    @property
+    def behind(self) -> int:
+        return sum(part.behind for part in self.parts)
+
+    @property
+    def seconds(self) -> float:
+        return max((part.seconds for part in self.parts), default=0.0)
+
+    @property
+    def gaps(self) -> set[Partition]:
+        return {gap for part in self.parts for gap in part.gaps}
 
 
 class _NothingDeferred:
@@ -91,6 +112,7 @@ class Consumer:
         stall: float = 60.0,
         deferred: Deferred | None = None,
         announce: Callable[[], Awaitable[None]] = _silence,
+        together: Together | None = None,
     ) -> None:
         self._group = group
         self._topics = topics
@@ -107,6 +129,8 @@ class Consumer:
         self._settled = 0.0
         self._moved = 0.0
         self.progress = Progress()
+        self._together = together or Together()
+        self._together.parts.append(self.progress)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Read and apply until told to stop.
@@ -117,7 +141,7 @@ class Consumer:
         self._moved = time.monotonic()
         self._doubted.clear()
         self.progress.gaps.clear()  # a new subscription looks again, and halts again what is still lost
-        self._metrics.gauge("gaps", 0)
+        self._metrics.gauge("gaps", len(self._together.gaps))
         async with self._log.subscribe(self._group, self._topics, self.positions) as subscription:
             await self._look_for_lost_ends(subscription)
             await self._look_for_another_log(subscription)
@@ -135,8 +159,8 @@ class Consumer:
         full = len(records) >= self._batch
         changed = await self._commit(subscription, records) if records else False
         if not full or started - self._settled > SETTLE_SECONDS:
-            changed = await self._settle(stopping) or changed
-            self._settled = started
+            changed = await self._settle(stopping, everything=not full) or changed
+            self._settled = time.monotonic()
         if changed:
             await self._announce()  # 7
             self._metrics.batch_seconds.observe(time.monotonic() - started)
@@ -161,21 +185,26 @@ class Consumer:
             await self._look_for_lost_ends(subscription)
         return bool(fresh)
 
-    async def _settle(self, stopping: asyncio.Event) -> bool:
-        """Apply what was set free by an officer's call or another worker, and do what was put off. True: some was.
+    async def _settle(self, stopping: asyncio.Event, *, everything: bool) -> bool:
+        """Apply what was set free by an officer's call or another worker, and do what was put off: all or one part.
+
+        True: some was.
 
         Each in a transaction of its own: whoever holds some districts and then asks for others deadlocks with a peer
         that does the same. What a peer is at already is left to it.
         """
         changed = False
-        while not stopping.is_set() and await self._anything_due():
-            async with self._database.transaction() as session:
-                drained = await self._inbox.drain(session)
-            async with self._database.transaction() as session:
-                more = await self._deferred.settle(session)
-            changed = True
-            if not drained and not more:
-                break
+        if self._together.settling.locked():
+            return changed
+        async with self._together.settling:
+            while not stopping.is_set() and await self._anything_due():
+                async with self._database.transaction() as session:
+                    drained = await self._inbox.drain(session)
+                async with self._database.transaction() as session:
+                    more = await self._deferred.settle(session)
+                changed = True
+                if not everything or not (drained or more):
+                    break
         return changed
 
     async def _anything_due(self) -> bool:
@@ -246,7 +275,7 @@ class Consumer:
             return
         self.progress.gaps.add(partition)
         subscription.halt(partition)
-        self._metrics.gauge("gaps", len(self.progress.gaps))
+        self._metrics.gauge("gaps", len(self._together.gaps))
         self._logger.error(
             "the log has lost records; the partition is stopped",
             topic=partition.topic,
@@ -258,8 +287,8 @@ class Consumer:
 
     def _watch(self, subscription: Subscription, behind: int, *, moved: bool) -> None:
         """`behind` leaves out the halted partitions: their standing still is known, that of the others is not."""
-        self._metrics.gauge("events_behind", self.progress.behind)
-        self._metrics.gauge("seconds_behind", self.progress.seconds)
+        self._metrics.gauge("events_behind", self._together.behind)
+        self._metrics.gauge("seconds_behind", self._together.seconds)
         stuck = behind > 0 or not subscription.assigned
         if moved or not stuck:
             self._moved = time.monotonic()

@@ -119,12 +119,12 @@ class Inbox:
     def _read(self, record: Record) -> Arrival | None:
         """The arrival of a record, or None for a fact that this service does not follow."""
         district = topic_district(record.topic)
-        place = f"{record.topic}/{record.partition}/{record.offset}"
         try:
             event = decode(record)
         except Undecodable as error:
             answer = receipts.quarantined(error.reason, error.detail)
             envelope = error.envelope
+            place = f"{record.topic}/{record.partition}/{record.offset}"
             key = Seen(district or "", envelope.id, envelope.source) if envelope else Seen(district or "", place, "")
             return Arrival(key, envelope.type if envelope else "", record, None, answer)
         except Invalid as error:
@@ -205,26 +205,6 @@ async def wake(session: AsyncSession, waited_for: Iterable[str]) -> None:
             {"name": "text"},
             names,
         )
-
-
-async def warn_conflict(session: AsyncSession, district: str, event_ids: Sequence[str], *, superseded: bool) -> None:
-    """Amend the receipts of events that lost or won against other content of the same revision after their verdict.
-
-    The amended receipt is what `GET /v1/receipts` shows; the topic keeps one final verdict per event.
-    """
-    if not event_ids:
-        return
-    verdict = ", verdict = 'superseded', reason = 'revision_conflict'" if superseded else ""
-    await set_wise(
-        session,
-        f"""UPDATE inbox SET
-            warnings = trim(replace(' ' || warnings || ' ', ' revision_conflict ', ' ') || 'revision_conflict'){verdict}
-            WHERE district = :district AND verdict IN ('accepted', 'superseded', 'duplicate')
-              AND event_id IN (SELECT r.id FROM {{rows}})""",
-        {"id": "text"},
-        [(event_id,) for event_id in sorted(set(event_ids))],
-        district=district,
-    )
 
 
 def _warned(answer: Answer, code: str) -> Answer:

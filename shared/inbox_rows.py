@@ -219,20 +219,22 @@ async def record_again(session: AsyncSession, again: Sequence[Arrival]) -> None:
 
 async def _publish(session: AsyncSession, answered: Sequence[tuple[Arrival, Answer]]) -> None:
     moment = now()
-    by_district: dict[str, list[Receipt]] = defaultdict(list)
+    alike: dict[tuple[str, str, Answer], list[str]] = defaultdict(list)
     for arrival, answer in answered:
-        if arrival.key.district:
-            by_district[arrival.key.district].append(
-                Receipt(
-                    event_id=arrival.key.event_id,
-                    event_type=arrival.type,
-                    verdict=answer.verdict,
-                    reason=answer.reason,
-                    message=receipts.message(answer),
-                    warnings=answer.warnings,
-                    at=moment,
-                )
+        alike[arrival.key.district, arrival.type, answer].append(arrival.key.event_id)
+    by_district: dict[str, list[tuple[Receipt, list[str]]]] = defaultdict(list)
+    for (district, event_type, answer), ids in alike.items():
+        if district:
+            receipt = Receipt(
+                event_id="",
+                event_type=event_type,
+                verdict=answer.verdict,
+                reason=answer.reason,
+                message=receipts.message(answer),
+                warnings=answer.warnings,
+                at=moment,
             )
+            by_district[district].append((receipt, ids))
     await emit_receipts(session, by_district)
 
 

@@ -24,7 +24,7 @@ _SEND_SECONDS = 15.0
 _STOP_SECONDS = 4.0
 _ENDS_SECONDS = 5.0
 _LOG_APPEND_TIME = 1
-_NEW_TOPIC_SECONDS = 1.0
+_NEW_TOPIC_SECONDS = 5.0
 """How long a topic just made may be unknown to a broker."""
 
 kafka_records.install()
@@ -324,7 +324,7 @@ class KafkaSubscription:
 
 def _headers(found: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
     """A header may be null on Kafka; none of ours ever is, so it reads as empty."""
-    return tuple((name, value or b"") for name, value in found)
+    return tuple([(name, value or b"") for name, value in found])
 
 
 def _taken_us(record: ConsumerRecord) -> int | None:

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -26,6 +26,7 @@ KEPT = timedelta(days=7)
 _RECORDS_PER_ROUND = 2000
 _PRUNED_AT_ONCE = 10_000
 _PRUNE_SECONDS = 60.0
+_STAND_BACK_SECONDS = 1.0
 _RELAY_LOCK = 0x6265726461796101
 _envelope = msgspec.json.Decoder(Envelope)
 
@@ -47,15 +48,23 @@ _COLUMNS = {
 }
 
 
-class _Bundle(msgspec.Struct):
-    """The receipts of one district and batch, encoded once; `ids` are their keys."""
+class _Alike(msgspec.Struct, array_like=True):
+    """Receipts that differ in their event id alone."""
 
+    receipt: msgspec.Raw
+    """With an empty event id."""
     ids: list[str]
+
+
+class _Bundle(msgspec.Struct):
+    """The receipts of one district and batch: what they have in common is written once."""
+
     at: datetime
-    receipts: list[msgspec.Raw]
+    alike: list[_Alike]
 
 
 _bundle = msgspec.json.Decoder(_Bundle)
+_NO_ID = b'""'
 
 
 async def emit(session: AsyncSession, service: str, facts: Iterable[tuple[str, Fact, datetime]]) -> None:
@@ -89,18 +98,20 @@ async def emit(session: AsyncSession, service: str, facts: Iterable[tuple[str, F
     await insert(session, "outbox", _COLUMNS, rows)
 
 
-async def emit_receipts(session: AsyncSession, by_district: Mapping[str, Sequence[Receipt]]) -> None:
-    """One row per district: unfolded into one record per receipt by the relay."""
+async def emit_receipts(
+    session: AsyncSession, by_district: Mapping[str, Sequence[tuple[Receipt, Sequence[str]]]]
+) -> None:
+    """Put receipts into the outbox: for each district, a receipt without event id and the events that it answers.
+
+    One row per district, unfolded into one record per event by the relay.
+    """
     moment = now()
     rows = []
-    for code, receipts in sorted(by_district.items()):
-        bundle = _Bundle(
-            [receipt.event_id for receipt in receipts],
-            moment,
-            [msgspec.Raw(msgspec.json.encode(receipt)) for receipt in receipts],
-        )
+    for code, alike in sorted(by_district.items()):
+        bundle = _Bundle(moment, [_Alike(msgspec.Raw(msgspec.json.encode(blank)), list(ids)) for blank, ids in alike])
         payload = msgspec.json.encode(bundle).decode()
-        rows.append((receipts_topic(code), code, RECEIPT, payload, len(receipts), "", moment))
+        count = sum(len(ids) for _, ids in alike)
+        rows.append((receipts_topic(code), code, RECEIPT, payload, count, "", moment))
     await insert(session, "outbox", _COLUMNS, rows)
 
 
@@ -166,31 +177,48 @@ class Relay:
     def _unfold(self, number: int, topic: str, key: str, name: str, payload: str, envelope: str) -> Sequence[Outgoing]:
         if name != RECEIPT:
             return (Outgoing(topic, key.encode(), payload.encode(), to_headers(_envelope.decode(envelope))),)
-        bundle = _bundle.decode(payload)
-        shared = [
+        at, receipts = unfold(payload)
+        shared = (
             ("ce_source", f"/service/{self._service}".encode()),
             ("ce_type", RECEIPT.encode()),
             ("ce_specversion", b"1.0"),
-            ("ce_time", format_time(bundle.at).encode()),
+            ("ce_time", format_time(at).encode()),
             ("content-type", b"application/json"),
-        ]
+        )
         return [
             Outgoing(
                 topic,
                 event_id.encode(),
-                bytes(receipt),
+                receipt,
                 (("ce_id", b"%d-%d" % (number, place)), ("ce_subject", event_id[:64].encode()), *shared),
             )
-            for place, (event_id, receipt) in enumerate(zip(bundle.ids, bundle.receipts, strict=True))
+            for place, (event_id, receipt) in enumerate(receipts)
         ]
 
 
-async def run_relay(relay: Relay, stopping: asyncio.Event, *, idle_seconds: float = 0.05) -> None:
-    """Relay until told to stop; full rounds follow each other at once."""
+def unfold(bundle: str) -> tuple[datetime, list[tuple[str, bytes]]]:
+    """When the receipts of a row were made, and each with its event id."""
+    found = _bundle.decode(bundle)
+    receipts = []
+    for alike in found.alike:
+        before, after = bytes(alike.receipt).split(_NO_ID, 1)
+        receipts += [(event_id, before + msgspec.json.encode(event_id) + after) for event_id in alike.ids]
+    return found.at, receipts
+
+
+async def run_relay(
+    relay: Relay, stopping: asyncio.Event, *, idle_seconds: float = 0.05, stand_back: Callable[[], bool] = lambda: False
+) -> None:
+    """Relay until told to stop; full rounds follow each other at once.
+
+    `stand_back`: is there more urgent work in this process? Then a round a second, so that nothing stops altogether.
+    """
     pruned = asyncio.get_running_loop().time()
     while not stopping.is_set():
         if not await relay.round():
             await asyncio.sleep(idle_seconds)
+        elif stand_back():
+            await asyncio.sleep(_STAND_BACK_SECONDS)
         if asyncio.get_running_loop().time() - pruned > _PRUNE_SECONDS:
             pruned = asyncio.get_running_loop().time()
             await relay.prune()

@@ -18,7 +18,7 @@ import uvloop
 from fastapi import FastAPI, Response
 
 from shared import intake, web
-from shared.consumer import Consumer, Deferred
+from shared.consumer import Consumer, Deferred, Together
 from shared.database import Database, is_transient, run
 from shared.embedded import EmbeddedLog
 from shared.inbox import Handler, Inbox
@@ -34,6 +34,7 @@ _STOP_SECONDS = 5.0
 _END_SECONDS = 12.0
 """From the end of the web side to the end of the process, whatever a library still waits for."""
 _GAUGES_SECONDS = 5.0
+_FAR_BEHIND_BATCHES = 5
 _FAULT_SECONDS = 20.0
 """A task that failed this long ago and not since has come back."""
 
@@ -74,19 +75,24 @@ class Node:
         self.inbox = Inbox(handlers, self.metrics)
         self.relay = Relay(name, self.database, log, self.metrics)
         more = {"announce": announce} if announce else {}
-        self.consumer = Consumer(
-            name,
-            topics,
-            log=log,
-            database=self.database,
-            inbox=self.inbox,
-            metrics=self.metrics,
-            logger=self.logger,
-            batch=settings.batch,
-            stall=settings.stall,
-            deferred=deferred,
-            **more,
-        )
+        self.progress = Together()
+        self.consumers = [
+            Consumer(
+                name,
+                topics,
+                log=log,
+                database=self.database,
+                inbox=self.inbox,
+                metrics=self.metrics,
+                logger=self.logger,
+                batch=settings.batch,
+                stall=settings.stall,
+                deferred=deferred,
+                together=self.progress,
+                **more,
+            )
+            for _ in range(1 if self.database.is_sqlite else settings.lanes)
+        ]
         key = LocalKey.at(settings.keys)
         verifier = Verifier(key.public, issuer=settings.issuer, audience=settings.audience)
         limited = self.database.within(web.DATABASE_SECONDS)
@@ -112,10 +118,14 @@ class Node:
     def _work(self) -> dict[str, Background]:
         work = dict(self.background)
         if self.settings.role != "web":
-            work["consumer"] = self.consumer.run
-            work["relay"] = lambda stopping: run_relay(self.relay, stopping)
+            work |= {f"consumer {number}": consumer.run for number, consumer in enumerate(self.consumers, 1)}
+            work["relay"] = lambda stopping: run_relay(self.relay, stopping, stand_back=self._is_far_behind)
         work["gauges"] = self._measure
         return work
+
+    def _is_far_behind(self) -> bool:
+        """Is there so much to apply that receipts and facts may wait? What they speak of is late by itself."""
+        return self.progress.behind > _FAR_BEHIND_BATCHES * self.settings.batch
 
     async def _waiting_out(self, name: str, work: Background) -> None:
         """Run until stopped, waiting out transient faults. Whatever happens, the end comes within bounded time."""
@@ -158,7 +168,7 @@ class Node:
     async def _measure(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             if self.settings.role != "web":
-                self.metrics.gauge("seconds_behind", self.consumer.progress.seconds)
+                self.metrics.gauge("seconds_behind", self.progress.seconds)
             async with self.database.reading() as session:
                 found = await run(
                     session,
@@ -191,7 +201,7 @@ class Node:
     async def readiness(self) -> dict[str, object]:
         """`degraded` still answers what it can: without the log it serves reads and keeps facts in the outbox."""
         database, log = await asyncio.gather(self._database_answers(), self.log.ready())
-        gaps = [f"{partition.topic}/{partition.number}" for partition in sorted(self.consumer.progress.gaps)]
+        gaps = [f"{partition.topic}/{partition.number}" for partition in sorted(self.progress.gaps)]
         moment = asyncio.get_running_loop().time()
         faults = {name: fault for name, (at, fault) in self._faults.items() if moment - at < _FAULT_SECONDS}
         status = "ready" if database and log and not gaps and not faults else "degraded" if database else "unavailable"
@@ -201,7 +211,7 @@ class Node:
             "log": "ok" if log else "away",
             "waiting_out": faults,
             "gaps": gaps,
-            "behind": self.consumer.progress.behind,
+            "behind": self.progress.behind,
         }
 
     async def _database_answers(self) -> bool:

@@ -30,6 +30,12 @@ class Settings(BaseSettings):
     role: Literal["all", "web", "worker"] = Field(
         default="all", description="web answers HTTP, worker reads the log and empties the outbox, all does both."
     )
+    lanes: int = Field(
+        default=2,
+        ge=1,
+        le=8,
+        description="Consumers in one worker process: while one waits for PostgreSQL, another decodes. SQLite has one.",
+    )
     batch: int = Field(default=2000, ge=1, le=5_000, description="The most events in one transaction.")
     pool: int = Field(default=8, ge=2, le=64, description="The most database connections of this process.")
     issuer: str = Field(default="berdaya-local", description="The `iss` that tokens must carry.")

@@ -1,4 +1,4 @@
-"""The tables every service has beside its own: offsets, inbox, outbox, waiting, quarantine, replies.
+"""The tables every service has beside its own: offsets, inbox, outbox, waiting, quarantine, heard, replies.
 
 They live in the service's database because they must change in the same transaction as its rows.
 """
@@ -137,6 +137,20 @@ class Quarantine(Chassis, table=True):
     reason: str
     detail: str
     at: datetime = Field(sa_type=UtcTime)
+
+
+class Heard(Chassis, table=True):
+    """An event about something with revisions, once there was a second one about it: all that were judged, in force or
+    not. So a conflict finds everyone it concerns, in any order of arrival."""
+
+    __tablename__ = "heard"
+    thing: str = Field(primary_key=True)
+    """As the service numbers it."""
+    revision: int = Field(primary_key=True)
+    event_id: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    content: str
+    """Equal where two events say the same; a text or a keyed hash of it."""
 
 
 class Reply(Chassis, table=True):

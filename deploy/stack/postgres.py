@@ -137,7 +137,7 @@ def _initdb(initdb: tuple[str, ...], home: Path, password: str) -> None:
     _own(unfinished)
     _own(password_file)
     where = ("--pgdata", str(unfinished), "--username", ADMIN, "--pwfile", str(password_file))
-    what = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums")
+    what = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--lc-collate=C", "--data-checksums")
     try:
         run(NAME, (*initdb, *where, *what), patience=120, directory=home)
     finally:

@@ -13,7 +13,7 @@ from sqlmodel import col
 from services.grants import rules
 from services.grants.commands import assess, handover_waits_for, local_day, next_fact, reassess, tell
 from services.grants.rules import GrantStatus
-from services.grants.tables import CLOSED, OPEN, PAID, Beneficiary, Grant, Handover, Suspicion, asked, rank, said
+from services.grants.tables import CLOSED, OPEN, PAID, Beneficiary, Grant, Handover, Suspicion, asked, said
 from shared.database import set_wise
 from shared.events import facts
 from shared.events.catalogue import NAMES, Event
@@ -21,6 +21,7 @@ from shared.events.district import GrantHandedOver, GrantRequested
 from shared.events.envelope import beneficiary_id, grant_id
 from shared.events.receipts import Answer, accepted, duplicate, rejected, superseded, waiting
 from shared.inbox import Handler, wake
+from shared.revisions import mark_of
 
 F = TypeVar("F", bound=facts.Fact)
 
@@ -171,7 +172,7 @@ def _replace(work: _Requests, grant: Grant, event: Event) -> Answer:
     alike = grant.asks_like(event.data)
     if not alike and grant.status != GrantStatus.requested:
         return rejected("already_in_progress")
-    if rank(event.envelope) <= grant.rank:
+    if mark_of(event.envelope) <= grant.mark:
         return duplicate() if alike else superseded()
     same_day = local_day(grant.requested_at) == local_day(event.envelope.time)
     grant.sqlmodel_update(asked(event.data, event.envelope, _person(event)))
@@ -212,7 +213,7 @@ async def take_handovers(session: AsyncSession, events: Sequence[Event]) -> Sequ
         {handover.grant_id: handover for handover in found},
     )
     answers: dict[int, Answer] = {}
-    for place in sorted(range(len(events)), key=lambda place: rank(events[place].envelope)):
+    for place in sorted(range(len(events)), key=lambda place: mark_of(events[place].envelope)):
         answers[place] = _hand_over(work, events[place])
     session.add_all(work.handovers.values())
     await _amend_receipts(session, work.displaced)
@@ -242,7 +243,7 @@ def _receive(work: _Handovers, grant: Grant, event: Event) -> Answer:
 
 
 def _compare(work: _Handovers, grant: Grant, handover: Handover, event: Event) -> Answer:
-    earlier = rank(event.envelope) < handover.rank
+    earlier = mark_of(event.envelope) < handover.mark
     if handover.says_like(event.data):
         if earlier:
             handover.sqlmodel_update(said(event.data, event.envelope))

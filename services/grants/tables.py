@@ -12,7 +12,8 @@ from sqlmodel import Field, SQLModel
 from services.grants.rules import GrantStatus
 from shared.database import UtcTime
 from shared.events.district import Asset, GrantHandedOver, GrantKind, GrantRequested, Item
-from shared.events.envelope import Envelope
+from shared.events.envelope import Envelope, microseconds
+from shared.revisions import Mark
 from shared.tables import serial
 
 COMMITTED = (GrantStatus.approved, GrantStatus.disbursed, GrantStatus.handed_over)
@@ -118,8 +119,8 @@ class Grant(Grants, table=True):
     """Of the newest fact about this grant."""
 
     @property
-    def rank(self) -> tuple[datetime, str, str]:
-        return self.requested_at, self.event_id, self.source
+    def mark(self) -> Mark:
+        return _mark(self.requested_at, self.event_id, self.source)
 
     @property
     def item_list(self) -> tuple[Item, ...]:
@@ -175,8 +176,8 @@ class Handover(Grants, table=True):
     source: str
 
     @property
-    def rank(self) -> tuple[datetime, str, str]:
-        return self.at, self.event_id, self.source
+    def mark(self) -> Mark:
+        return _mark(self.at, self.event_id, self.source)
 
     def says_like(self, data: GrantHandedOver) -> bool:
         """Is it the handover in force? Its witness is not compared: the evidence names them."""
@@ -184,14 +185,13 @@ class Handover(Grants, table=True):
         return kept == (data.on, data.received_by, data.evidence_sha256, data.assets)
 
 
-def rank(envelope: Envelope) -> tuple[datetime, str, str]:
-    """By which of two events comes first: their own time, then id, whatever the order of arrival."""
-    return envelope.time, envelope.id, envelope.source
+def _mark(moment: datetime, event_id: str, source: str) -> Mark:
+    """The rank of an event by the columns that keep it; requests and handovers have no revisions."""
+    return Mark(1, microseconds(moment), event_id, source)
 
 
 def asked(data: GrantRequested, envelope: Envelope, beneficiary: UUID) -> dict[str, Any]:
     """The columns of a grant that its request fills."""
-    requested_at, event_id, source = rank(envelope)
     return {
         "beneficiary_id": beneficiary,
         "district_ref": data.district_ref,
@@ -201,23 +201,22 @@ def asked(data: GrantRequested, envelope: Envelope, beneficiary: UUID) -> dict[s
         "fiscal_year": data.fiscal_year,
         "purpose": data.purpose,
         "desil": data.desil,
-        "requested_at": requested_at,
-        "event_id": event_id,
-        "source": source,
+        "requested_at": envelope.time,
+        "event_id": envelope.id,
+        "source": envelope.source,
     }
 
 
 def said(data: GrantHandedOver, envelope: Envelope) -> dict[str, Any]:
     """The columns of a handover that its event fills."""
-    at, event_id, source = rank(envelope)
     return {
         "day": data.on,
         "received_by": data.received_by,
         "evidence_sha256": data.evidence_sha256,
         "assets": msgspec.json.encode(data.assets).decode(),
-        "at": at,
-        "event_id": event_id,
-        "source": source,
+        "at": envelope.time,
+        "event_id": envelope.id,
+        "source": envelope.source,
     }
 
 

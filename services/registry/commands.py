@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.decisions import Batch, Person, Suspicion, examine, weigh
+from services.registry.decisions import Batch, Person, Suspicion, examine, thing_of, weigh
 from services.registry.keys import NikKeys
 from services.registry.proof import adopt
 from services.registry.tables import (
@@ -21,11 +21,11 @@ from services.registry.tables import (
     person_values,
     suspicion_of,
 )
+from shared import revision_rows
 from shared.database import now, run, set_wise
 from shared.events.district import BeneficiaryRecorded
 from shared.events.envelope import beneficiary_id
 from shared.events.receipts import Answer, Verdict
-from shared.inbox import warn_conflict
 from shared.outbox import emit
 from shared.refusals import Refused
 
@@ -34,12 +34,13 @@ _TOKEN_LOCKS = 36
 
 
 class RecordBeneficiary(NamedTuple):
-    """Take a district's record of a person. `event_time` and `event_id` are those of its event."""
+    """Take a district's record of a person. `event_time`, `event_id` and `source` are those of its event."""
 
     district: str
     record: BeneficiaryRecorded
     event_time: datetime
     event_id: str
+    source: str
 
 
 class DecideDuplicate(NamedTuple):
@@ -60,19 +61,20 @@ async def record_beneficiaries(
     """
     await adopt(session, keys)
     known = await _read_people(session, {_id(command) for command in commands})  # 1 read
-    batch = Batch(known)
+    heard = await revision_rows.known_of(session, [thing_of(who) for who in known])
+    batch = Batch(known, heard, lambda person: keys.digest(person.text()))
     for command in commands:  # 2 decide, one after another
         answer = examine(command.record, command.district)
         if answer.verdict is Verdict.accepted:
             batch.take(_person(command, keys), answer.warnings)
         else:
-            batch.refuse(answer)
+            batch.judging.answer(answer)
     changed = batch.changed()
     await _save_people(session, changed)  # 3 save
     await _emit_people(session, batch.news)  # 4 tell
     await _revise_suspicions(session, known, changed)  # 5 suspect
-    await _amend_receipts(session, batch.amended)  # 6 warn
-    return batch.answers
+    await revision_rows.keep(session, batch.judging)  # 6 remember, and warn
+    return batch.judging.answers
 
 
 async def decide_duplicate(session: AsyncSession, command: DecideDuplicate) -> None:
@@ -121,7 +123,7 @@ def _person(command: RecordBeneficiary, keys: NikKeys) -> Person:
         nik_sealed=keys.seal(record.nik, who) if record.nik else None,
         event_time=command.event_time,
         event_id=command.event_id,
-        accepted_id=command.event_id,
+        source=command.source,
     )
 
 
@@ -224,12 +226,3 @@ async def _save_suspicions(session: AsyncSession, suspicions: Sequence[Suspicion
             {"id": "uuid", "first_id": "uuid", "second_id": "uuid", "state": "text", "version": "int"},
             [(item.duplicate_id, *item.people, item.state, item.version) for item in suspicions],
         )
-
-
-async def _amend_receipts(session: AsyncSession, amended: Mapping[tuple[str, str], bool]) -> None:
-    """The receipts of earlier batches that a conflict of revisions has caught up with."""
-    by_fate: dict[tuple[str, bool], list[str]] = defaultdict(list)
-    for (district, event_id), lost in sorted(amended.items()):
-        by_fate[district, lost].append(event_id)
-    for (district, lost), event_ids in by_fate.items():
-        await warn_conflict(session, district, event_ids, superseded=lost)

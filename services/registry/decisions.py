@@ -1,6 +1,6 @@
 """What a list of records changes: who is in force, what travels, whom to warn, which suspicions open. No I/O."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -12,8 +12,8 @@ from services.registry.rules import PPKS_GROUPS, InvalidNik, check_nik, duplicat
 from shared.events import facts
 from shared.events.district import BeneficiaryRecorded
 from shared.events.envelope import microseconds
-from shared.events.receipts import Answer, accepted, rejected, superseded
-from shared.revisions import CONFLICT, Mark, judge
+from shared.events.receipts import Answer, accepted, rejected
+from shared.revisions import Judging, Mark, Said
 
 BIRTH_YEARS = range(1900, 2101)
 """Those that a fact may carry; a record outside is rejected here, or every reader would stumble over its fact."""
@@ -24,8 +24,7 @@ State = Literal["open", "same", "different", "withdrawn"]
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """What the registry holds of one person: the record in force and the event it came by.
 
-    `record` is without its NIK. `accepted_id` is the event whose receipt says accepted: another one than `event_id`
-    once an event alike came later. `version` is that of the last fact, 0 before the first.
+    `record` is without its NIK. `version` is that of the last fact, 0 before the first.
     """
 
     beneficiary_id: UUID
@@ -35,15 +34,18 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     nik_sealed: str | None
     event_time: datetime
     event_id: str
-    accepted_id: str
+    source: str
     version: int = 0
 
     @property
     def mark(self) -> Mark:
-        return Mark(self.record.revision, microseconds(self.event_time), self.event_id)
+        return Mark(self.record.revision, microseconds(self.event_time), self.event_id, self.source)
 
-    def alike(self, other: "Person") -> bool:
-        return self.record == other.record and self.nik_token == other.nik_token
+    def text(self) -> bytes:
+        """All that the record says, equal where two say the same. A field left out reads like one never thought of,
+        so that adding an optional one makes no old record another."""
+        said = msgspec.to_builtins(self.record) | {"nik_token": self.nik_token}
+        return msgspec.json.encode({name: value for name, value in said.items() if value is not None}, order="sorted")
 
     def fact(self) -> facts.BeneficiaryRegistered | facts.BeneficiaryUpdated:
         """All that leaves the registry: no name, no NIK, of the birth date the year, of the category the group."""
@@ -80,58 +82,54 @@ def examine(record: BeneficiaryRecorded, district: str) -> Answer:
     return accepted(*warnings)
 
 
+def thing_of(who: UUID) -> str:
+    return f"person/{who}"
+
+
 class Batch:
-    """Records taken one after another. `people` is who is known after them, `answers` has one per record.
+    """Records taken one after another. `people` is who is known after them, `judging` has the answers.
 
     `news` are the persons to tell of, once for each version: the same facts whatever the batches.
 
-    `amended` are receipts of earlier batches, by (district, event id): True where the event lost against other content
-    of its revision, False where it won.
+    `content` is a text that is equal where two records say the same and gives neither away.
     """
 
-    def __init__(self, known: Mapping[UUID, Person]) -> None:
+    def __init__(
+        self,
+        known: Mapping[UUID, Person],
+        heard: Mapping[str, Iterable[tuple[int, str]]],
+        content: Callable[[Person], str],
+    ) -> None:
         self._known = known
+        self._content = content
         self.people = dict(known)
         self.news: list[Person] = []
-        self.answers: list[Answer] = []
-        self.amended: dict[tuple[str, str], bool] = {}
-        self._places: dict[tuple[UUID, str], int] = {}
-
-    def refuse(self, answer: Answer) -> None:
-        self.answers.append(answer)
+        self.judging = Judging(heard)
+        self._places: dict[UUID, int] = {}
 
     def take(self, arrived: Person, warnings: tuple[str, ...]) -> None:
         """Judge a record against the one in force, which it may replace."""
-        stored = self.people.get(arrived.beneficiary_id)
-        alike = stored is not None and arrived.alike(stored)
-        verdict = judge(stored.mark if stored else None, arrived.mark, alike=alike)
-        if verdict.conflict and stored is not None:
-            self._warn(stored, lost=verdict.replaces)
-        if verdict.replaces:
-            now = _following(stored, arrived, alike=alike)
-            self.people[arrived.beneficiary_id] = now
-            if stored is None or now.version != stored.version:
-                self.news.append(now)
-        self._places[arrived.beneficiary_id, arrived.event_id] = len(self.answers)
-        self.answers.append(replace(verdict.answer, warnings=(*warnings, *verdict.answer.warnings)))
+        who, place = arrived.beneficiary_id, len(self.judging.answers)
+        stored = self.people.get(who)
+        if stored is None:
+            self.judging.answer(accepted(*warnings))
+        else:
+            in_force = Said(stored.mark, self._content(stored), self._places.get(who))
+            said = Said(arrived.mark, self._content(arrived), place)
+            if not self.judging.take(stored.district, thing_of(who), in_force, said, warnings=warnings):
+                return
+        self.people[who] = now = _following(stored, arrived)
+        self._places[who] = place
+        if stored is None or now.version != stored.version:
+            self.news.append(now)
 
     def changed(self) -> list[Person]:
         """Whom to save, in the order of their ids."""
         moved = [person for key, person in self.people.items() if person is not self._known.get(key)]
         return sorted(moved, key=lambda person: person.beneficiary_id)
 
-    def _warn(self, stored: Person, *, lost: bool) -> None:
-        """Warn of a conflict in the answers of this list where the event is of it, else in its receipt."""
-        for event_id in {stored.event_id, stored.accepted_id}:
-            place = self._places.get((stored.beneficiary_id, event_id))
-            if place is None:
-                key = stored.district, event_id
-                self.amended[key] = lost or self.amended.get(key, False)
-            else:
-                self.answers[place] = _warned(self.answers[place], lost=lost)
 
-
-def _following(stored: Person | None, arrived: Person, *, alike: bool) -> Person:
+def _following(stored: Person | None, arrived: Person) -> Person:
     """Who is in force now. The version rises with each record that changes what travels, not with each batch: a replay
     in other batches, from a backup, gives each fact the version it had."""
     if stored is None:
@@ -140,14 +138,8 @@ def _following(stored: Person | None, arrived: Person, *, alike: bool) -> Person
     return replace(
         arrived,
         version=stored.version if same else stored.version + 1,
-        accepted_id=stored.accepted_id if alike else arrived.accepted_id,
         nik_sealed=stored.nik_sealed if stored.nik_token == arrived.nik_token else arrived.nik_sealed,
     )
-
-
-def _warned(answer: Answer, *, lost: bool) -> Answer:
-    warnings = tuple(dict.fromkeys((*answer.warnings, CONFLICT)))
-    return superseded(CONFLICT, *warnings) if lost else replace(answer, warnings=warnings)
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):

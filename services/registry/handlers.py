@@ -21,4 +21,5 @@ def handlers(keys: NikKeys) -> Mapping[str, Handler]:
 
 def _record_beneficiary(event: Event) -> RecordBeneficiary:
     assert event.district is not None, "beneficiary-recorded travels on intake topics only"
-    return RecordBeneficiary(event.district, event.data, event.envelope.time, event.envelope.id)
+    envelope = event.envelope
+    return RecordBeneficiary(event.district, event.data, envelope.time, envelope.id, envelope.source)

@@ -1,7 +1,9 @@
 """The NIK at rest: a keyed token to compare, a sealed text to show four digits of. The key is a file, never a row."""
 
+import hmac
 import secrets
 from base64 import b64decode, b64encode
+from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
@@ -16,12 +18,13 @@ _NONCE_BYTES = 12
 
 
 class NikKeys:
-    """Two keys, for tokens and for sealing, derived from one secret."""
+    """Three keys, for tokens, for digests and for sealing, derived from one secret."""
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < MIN_KEY_BYTES:
             raise ValueError(f"the secret of the NIK keys needs at least {MIN_KEY_BYTES} bytes")
         self._token_key = _derive(secret, b"berdaya nik token")
+        self._digest_key = _derive(secret, b"berdaya record digest")
         self._seal = AESGCM(_derive(secret, b"berdaya nik seal"))
         self.fingerprint = _derive(secret, b"berdaya nik fingerprint").hex()
         """Tells this secret from every other, and nothing about it."""
@@ -33,6 +36,10 @@ class NikKeys:
 
     def token(self, nik: str) -> str:
         return nik_token(nik, self._token_key)
+
+    def digest(self, text: bytes) -> str:
+        """What stands for a text wherever two are compared and neither is kept: HMAC-SHA-256, in hex."""
+        return hmac.digest(self._digest_key, text, sha256).hex()
 
     def seal(self, nik: str, owner: UUID) -> str:
         """The NIK by AES-GCM, in base64. Bound to its owner: moved to another person's row it does not open."""

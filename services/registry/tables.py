@@ -43,10 +43,9 @@ class PersonRow(Registry, table=True):
     district_ref: str
     revision: int
     event_time: datetime = Field(sa_type=UtcTime)
-    """With `revision` and `event_id`: the rank of the record in force."""
+    """With `revision`, `event_id` and `source`: the rank of the record in force."""
     event_id: str
-    accepted_id: str
-    """The event whose receipt says accepted: another one than `event_id` once an event alike came later."""
+    source: str
     version: int
     """Of the newest fact about this person."""
     name: str
@@ -115,7 +114,7 @@ PERSON_COLUMNS = {
     "revision": "int",
     "event_time": "timestamptz",
     "event_id": "text",
-    "accepted_id": "text",
+    "source": "text",
     "version": "int",
     "name": "text",
     "sex": "text",
@@ -144,7 +143,7 @@ def person_values(person: Person) -> tuple[Any, ...]:
         record.revision,
         person.event_time,
         person.event_id,
-        person.accepted_id,
+        person.source,
         person.version,
         record.name,
         record.sex.value,
@@ -188,7 +187,7 @@ def person_of(row: Row[Any]) -> Person:
         nik_sealed=row.nik_sealed,
         event_time=row.event_time,
         event_id=row.event_id,
-        accepted_id=row.accepted_id,
+        source=row.source,
         version=row.version,
     )
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from services.reporting.dashboard import Lag, Snapshot, build, build_next, is_forgotten
 from services.reporting.live import Live
-from shared.consumer import Progress
+from shared.consumer import Together
 from shared.database import Database, now
 
 _REPORT_SECONDS = 1.0
@@ -20,7 +20,7 @@ _SHARE = 4
 class Announcer:
     """A worker's background task. `announce` may be called after every batch; it costs nothing."""
 
-    def __init__(self, database: Database, live: Live, progress: Callable[[], Progress]) -> None:
+    def __init__(self, database: Database, live: Live, progress: Callable[[], Together]) -> None:
         self._database = database
         self._live = live
         self._progress = progress

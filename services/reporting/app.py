@@ -6,7 +6,7 @@ from services.reporting.api import Dashboards
 from services.reporting.growth import Classes
 from services.reporting.handlers import handlers
 from services.reporting.live import InProcess, Live, OverRedis
-from shared.consumer import Progress
+from shared.consumer import Together
 from shared.database import Database
 from shared.events.catalogue import facts_topic, intake_topic
 from shared.events.districts import DISTRICTS
@@ -26,8 +26,8 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     database = database or Database(settings.database_url, pool=settings.pool)
     live: Live = OverRedis(settings.redis) if settings.redis else InProcess()
 
-    def progress() -> Progress:
-        return node.consumer.progress
+    def progress() -> Together:
+        return node.progress
 
     announcer = Announcer(database, live, progress)
     node = Node(

@@ -3,21 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting import views
 from services.reporting.rules import later_month, month_index
 from services.reporting.views import COUNTED, MONTHS
+from shared import revision_rows
 from shared.database import insert, set_wise
 from shared.events import receipts
 from shared.events.catalogue import Event
 from shared.events.clock import happened_by
 from shared.events.district import IncomeReported
-from shared.events.envelope import beneficiary_id, microseconds
+from shared.events.envelope import beneficiary_id
 from shared.events.receipts import Answer
-from shared.inbox import warn_conflict
-from shared.revisions import CONFLICT, Mark, judge
+from shared.revisions import Judging, Mark, Said, mark_of
 
 
 class _Content(NamedTuple):
@@ -40,6 +39,10 @@ class _Stored(NamedTuple):
     content: _Content
     place: int | None
 
+    @property
+    def said(self) -> Said:
+        return Said(self.mark, " ".join(map(str, self.content)), self.place)
+
 
 class _Owner(NamedTuple):
     no: int
@@ -57,37 +60,26 @@ async def report_income(session: AsyncSession, events: Sequence[Event]) -> list[
     A report of a month after the event's own time, or after the log's, is rejected; one of an unknown person waits.
     """
     owners, before = await _read_reports(session, events)
-    answers: list[Answer] = []
+    judging = Judging(await revision_rows.known_of(session, [_thing(key) for key in before]))
     current = dict(before)
-    lost: list[tuple[str, str, bool]] = []
-    for place, event in enumerate(events):
+    for event in events:
         owner = owners.get((event.district, event.data.district_ref))
         if later_month(event.data.month, happened_by(event.envelope.time, event.record.taken_us)):
-            answers.append(receipts.rejected("future_month"))
+            judging.answer(receipts.rejected("future_month"))
         elif owner is None:
-            answers.append(_wait_for(event))
+            judging.answer(_wait_for(event))
         else:
-            answers.append(_place_report(place, event, owner.no, current, answers, lost))
+            _place_report(event, owner, current, judging)
     changed = {key: stored for key, stored in current.items() if stored is not before.get(key)}
     await _write_reports(session, changed, before)
     await _count_reports(session, {owner.no: owner for owner in owners.values()}, changed, before)
-    for district, event_id, superseded in lost:
-        await warn_conflict(session, district, [event_id], superseded=superseded)
-    return answers
+    await revision_rows.keep(session, judging)
+    return judging.answers
 
 
-def _place_report(
-    place: int,
-    event: Event,
-    no: int,
-    current: dict[Key, _Stored],
-    answers: list[Answer],
-    lost: list[tuple[str, str, bool]],
-) -> Answer:
+def _place_report(event: Event, owner: _Owner, current: dict[Key, _Stored], judging: Judging) -> None:
     """Judge one report against the one in force, which it may replace in `current`."""
     report: IncomeReported = event.data
-    key = (no, month_index(report.month))
-    stored = current.get(key)
     content = _Content(
         report.turnover,
         report.materials,
@@ -98,25 +90,19 @@ def _place_report(
         report.orders,
         report.asset_use.value,
     )
-    mark = Mark(report.revision, microseconds(event.envelope.time), event.envelope.id)
-    verdict = judge(stored.mark if stored else None, mark, alike=stored is not None and stored.content == content)
-    if verdict.conflict and stored is not None:
-        _warn_other(stored, event.district or "", superseded=verdict.replaces, answers=answers, lost=lost)
-    if verdict.replaces:
-        current[key] = _Stored(mark, content, place)
-    return verdict.answer
+    key = (owner.no, month_index(report.month))
+    stored = current.get(key)
+    arrived = _Stored(mark_of(event.envelope, report.revision), content, len(judging.answers))
+    if stored is None:
+        judging.answer(receipts.accepted())
+        current[key] = arrived
+    elif judging.take(owner.district, _thing(key), stored.said, arrived.said):
+        current[key] = arrived
 
 
-def _warn_other(
-    stored: _Stored, district: str, *, superseded: bool, answers: list[Answer], lost: list[tuple[str, str, bool]]
-) -> None:
-    """The other event of a conflict: amend its answer if it is of this list, else its receipt."""
-    if stored.place is None:
-        lost.append((district, stored.mark.event_id, superseded))
-    elif superseded:
-        answers[stored.place] = receipts.superseded(CONFLICT, CONFLICT)
-    else:
-        answers[stored.place] = msgspec.structs.replace(answers[stored.place], warnings=(CONFLICT,))
+def _thing(key: Key) -> str:
+    no, month = key
+    return f"report/{no}/{month}"
 
 
 def _wait_for(event: Event) -> Answer:
@@ -128,22 +114,22 @@ async def _read_reports(
     session: AsyncSession, events: Sequence[Event]
 ) -> tuple[dict[tuple[str | None, str], _Owner], dict[Key, _Stored]]:
     """The businesses the events speak of, by (district, ref), and their reports in force of the months named."""
-    wanted = {(event.district, event.data.district_ref, month_index(event.data.month)) for event in events}
+    wanted = {(event.district or "", event.data.district_ref, month_index(event.data.month)) for event in events}
     found = await set_wise(
         session,
-        """SELECT p.no, p.district, p.district_ref, p.status, t.month, t.revision, t.time_us, t.event_id,
+        """SELECT p.no, p.district, p.district_ref, p.status, t.month, t.revision, t.time_us, t.event_id, t.source,
                   t.turnover, t.materials, t.production, t.wages, t.net_profit, t.employees, t.orders, t.asset_use
            FROM {rows} JOIN person p ON p.district = r.district AND p.district_ref = r.ref
            LEFT JOIN report t ON t.person_no = p.no AND t.month = r.month""",
         {"district": "text", "ref": "text", "month": "int"},
-        sorted(wanted, key=repr),
+        sorted(wanted),
     )
     owners: dict[tuple[str | None, str], _Owner] = {}
     before: dict[Key, _Stored] = {}
-    for no, district, ref, status, month, revision, time_us, event_id, *content in found:
+    for no, district, ref, status, month, revision, time_us, event_id, source, *content in found:
         owners[district, ref] = _Owner(no, district, status == COUNTED)
         if month is not None:
-            before[no, month] = _Stored(Mark(revision, time_us, event_id), _Content(*content), None)
+            before[no, month] = _Stored(Mark(revision, time_us, event_id, source), _Content(*content), None)
     return owners, before
 
 
@@ -153,6 +139,7 @@ _REPORT_COLUMNS = {
     "revision": "int",
     "time_us": "bigint",
     "event_id": "text",
+    "source": "text",
     "turnover": "bigint",
     "materials": "bigint",
     "production": "bigint",

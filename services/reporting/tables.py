@@ -81,6 +81,7 @@ class Report(Reporting, table=True):
     revision: int
     time_us: int = Field(sa_type=BigInteger)
     event_id: str
+    source: str
     turnover: int = Field(sa_type=BigInteger)
     materials: int = Field(sa_type=BigInteger)
     production: int = Field(sa_type=BigInteger)

@@ -94,9 +94,13 @@ def grant_id(district: str, grant_ref: str) -> uuid.UUID:
 
 
 @lru_cache(maxsize=4096)
+def _read_source(source: str) -> re.Match[str] | None:
+    return _SOURCE.fullmatch(source)
+
+
 def source_district(source: str) -> str | None:
     """The district a source names, or None when it is not a district's source."""
-    found = _SOURCE.fullmatch(source)
+    found = _read_source(source)
     return found["district"] if found else None
 
 
@@ -203,11 +207,16 @@ def validation_text(error: msgspec.ValidationError) -> str:
 
 def _read_headers(headers: Mapping[str, bytes]) -> Envelope:
     try:
-        envelope = msgspec.convert(
-            {name: headers["ce_" + name].decode() for name in ("id", "source", "type", "time", "subject")}
-            | ({"traceparent": headers["traceparent"].decode()} if "traceparent" in headers else {}),
-            Envelope,
-        )
+        attributes = {
+            "id": headers["ce_id"].decode(),
+            "source": headers["ce_source"].decode(),
+            "type": headers["ce_type"].decode(),
+            "time": headers["ce_time"].decode(),
+            "subject": headers["ce_subject"].decode(),
+        }
+        if "traceparent" in headers:
+            attributes["traceparent"] = headers["traceparent"].decode()
+        envelope = msgspec.convert(attributes, Envelope)
     except KeyError as error:
         raise Malformed("invalid_envelope", f"{error.args[0]} is missing") from None
     except msgspec.ValidationError as error:
@@ -219,11 +228,12 @@ def _read_headers(headers: Mapping[str, bytes]) -> Envelope:
 
 
 def _check_attributes(envelope: Envelope) -> None:
-    for name in ("id", "source", "type", "subject", "traceparent"):
-        text = getattr(envelope, name)
-        if text is not None and not text.isprintable():
-            raise Malformed("invalid_envelope", f"{name} has characters that cannot be printed")
-    if not _SOURCE.fullmatch(envelope.source):
+    shown = f"{envelope.id}{envelope.source}{envelope.type}{envelope.subject}{envelope.traceparent or ''}"
+    if not shown.isprintable():
+        names = ("id", "source", "type", "subject", "traceparent")
+        name = next(name for name in names if not (getattr(envelope, name) or "").isprintable())
+        raise Malformed("invalid_envelope", f"{name} has characters that cannot be printed")
+    if _read_source(envelope.source) is None:
         raise Malformed("invalid_envelope", "source must be /district/<code>/<system> or /service/<name>")
     if not 2000 <= envelope.time.year <= 2100:
         # the first and the last days of the calendar cannot be turned into UTC, and would fail later

@@ -54,8 +54,8 @@ def superseded(reason: str = "older_revision", *warnings: str) -> Answer:
     return Answer(Verdict.superseded, reason, warnings=warnings)
 
 
-def duplicate() -> Answer:
-    return Answer(Verdict.duplicate, "duplicate")
+def duplicate(*warnings: str) -> Answer:
+    return Answer(Verdict.duplicate, "duplicate", warnings=warnings)
 
 
 def waiting(reason: str, waits_for: str) -> Answer:

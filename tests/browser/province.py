@@ -119,10 +119,10 @@ async def _insert_reports(session: AsyncSession, chance: random.Random, people: 
     ]
     await set_wise(
         session,
-        """INSERT INTO report (person_no, month, revision, time_us, event_id, turnover, materials, production, wages,
-                               net_profit, employees, orders, asset_use)
-           SELECT r.no, r.month, 1, 0, 'invented', r.turnover, r.materials, r.production, r.wages, r.net, r.employees,
-                  r.orders, r.use FROM {rows} WHERE true""",
+        """INSERT INTO report (person_no, month, revision, time_us, event_id, source, turnover, materials, production,
+                               wages, net_profit, employees, orders, asset_use)
+           SELECT r.no, r.month, 1, 0, 'invented', '/district/0000/invented', r.turnover, r.materials, r.production,
+                  r.wages, r.net, r.employees, r.orders, r.use FROM {rows} WHERE true""",
         {"no": "bigint", "net": "bigint", "month": "int", "turnover": "bigint", "materials": "bigint",
          "production": "bigint", "wages": "bigint", "employees": "int", "orders": "int", "use": "text"},
         rows,

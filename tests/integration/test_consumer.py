@@ -330,7 +330,7 @@ async def test_the_readiness_names_the_partition_that_is_stopped(world: World) -
     await world.append(person("W-1"), person("W-2"))
     await world.set_offset(world.facts, 5)
     async with a_node(world) as node:
-        await until(lambda: bool(node.consumer.progress.gaps))
+        await until(lambda: bool(node.progress.gaps))
         found = await node.readiness()
     assert found["status"] == "degraded"
     assert found["gaps"] == [f"{world.facts}/0"]

@@ -554,7 +554,7 @@ async def test_no_poison_in_the_log_stops_the_next_event_and_it_can_be_given_up(
         await asyncio.to_thread(intake.flush)
         await until(lambda: settled(database, "good"))
         assert await verdicts(database) == expected | {"good": ("accepted", "accepted")}
-        assert node.consumer.progress.gaps == set()
+        assert node.progress.gaps == set()
 
     held = sum(answer[0] == "quarantined" for answer in expected.values())
     environment = {"BERDAYA_DATABASE": database.url, "BERDAYA_VAR": str(tmp_path)}

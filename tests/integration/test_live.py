@@ -20,7 +20,7 @@ from services.reporting.app import build
 from services.reporting.dashboard import Lag, Snapshot
 from services.reporting.live import InProcess, OverRedis, combine
 from services.reporting.tables import METADATA
-from shared.consumer import Progress
+from shared.consumer import Together
 from shared.database import Database, now, run
 from shared.embedded import EmbeddedLog
 from shared.runtime import Node
@@ -324,7 +324,7 @@ class _Worker:
     """The announcing half of a worker."""
 
     def __init__(self, database: Database, live: OverRedis) -> None:
-        self.announcer = Announcer(database, live, Progress)
+        self.announcer = Announcer(database, live, Together)
         self._stopping = asyncio.Event()
         self._task = asyncio.create_task(self.announcer.run(self._stopping))
 

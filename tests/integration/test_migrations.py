@@ -154,3 +154,49 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: str, 
         await upgrade(database, service, SERVICES[service])
     assert await look(database, lambda connection: inspect(connection).get_table_names()) == ["quarantine"]
     await database.close()
+
+
+_MOMENT = "2026-04-07T12:00:00.000000Z"
+_RECEIPTS = f"""INSERT INTO inbox VALUES
+    ('3522', '7', '/district/3522/a', 'berdaya.district.beneficiary-recorded.v1', '', '', '', '', '{_MOMENT}', 1),
+    ('3522', '7', '/district/3522/b', 'berdaya.district.income-reported.v1', '', '', '', '', '{_MOMENT}', 1),
+    ('3523', '7', '/district/3523/c', 'berdaya.district.beneficiary-recorded.v1', '', '', '', '', '{_MOMENT}', 1),
+    ('3523', '7', '/district/3523/d', 'berdaya.district.income-reported.v1', '', '', '', '', '{_MOMENT}', 1)"""
+_BEFORE: dict[ServiceName, tuple[str, ...]] = {
+    "registry": (
+        f"""INSERT INTO person (beneficiary_id, district, district_ref, revision, event_time, event_id, accepted_id,
+                version, name, sex, birth_date, ppks, disabilities, status, skills, consent_by, consent_form,
+                consent_on)
+            VALUES ('{0:032}', '3522', 'B-1', 1, '{_MOMENT}', '7', '6', 1, 'Siti', 'female', '1990-05-01', 'poor', '',
+                    'client', '', 'self', 'written', '2026-01-15')""",
+    ),
+    "reporting": (
+        f"""INSERT INTO person (beneficiary_id, district, district_ref, version, status, ppks_group, sex, birth_year,
+                disabilities, skills, growth_class, growth_version)
+            VALUES ('{0:032}', '3522', 'B-1', 1, 'client', 'poverty', 'female', 1990, '', '', 'insufficient', 0)""",
+        "INSERT INTO report SELECT no, 24321, 1, 0, '7', 9, 0, 0, 0, 9, 1, 1, 'in_use' FROM person",
+    ),
+}
+"""Rows as the first migrations have them."""
+
+
+@pytest.mark.parametrize(
+    ("service", "table", "source"),
+    [("registry", "person", "/district/3522/a"), ("reporting", "report", "/district/3522/b")],
+)
+async def test_what_was_kept_before_sources_were_learns_its_own_from_the_receipt(
+    empty: str, service: ServiceName, table: str, source: str
+) -> None:
+    database = Database(empty)
+    await move(database, service, lambda there: command.upgrade(there, "chassis_0001"))
+    await move(database, service, lambda there: command.upgrade(there, f"{service}_0001"))
+    async with database.transaction() as session:
+        for statement in (_RECEIPTS, *_BEFORE[service]):
+            await run(session, statement)
+    await upgrade(database, service, SERVICES[service])
+    async with database.reading() as session:
+        assert (await run(session, f"SELECT event_id, source FROM {table}")).all() == [("7", source)]
+    await move(database, service, lambda there: command.downgrade(there, f"{service}_0001"))
+    async with database.reading() as session:
+        assert (await run(session, f"SELECT event_id FROM {table}")).all() == [("7",)]
+    await database.close()

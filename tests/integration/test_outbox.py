@@ -70,16 +70,20 @@ def budget(version: int, district: str = "3522") -> tuple[str, BudgetSet, dateti
     return district, BudgetSet(version=version, district=district, fiscal_year=2026, amount=version * 1_000_000), NOON
 
 
-def receipt(event_id: str) -> Receipt:
+def receipt(event_id: str, reason: str = "accepted") -> Receipt:
     return Receipt(
         event_id=event_id,
         event_type="berdaya.district.grant-requested.v1",
         verdict=Verdict.accepted,
-        reason="accepted",
+        reason=reason,
         message=Sentence("Diterima.", "Accepted."),
         warnings=(),
         at=NOON,
     )
+
+
+def alike(*event_ids: str, reason: str = "accepted") -> tuple[Receipt, Sequence[str]]:
+    return receipt("", reason), event_ids
 
 
 async def tell(database: Database, *facts: tuple[str, BudgetSet, datetime]) -> None:
@@ -134,7 +138,7 @@ async def test_what_a_transaction_undid_is_never_told(database: Database, log: E
     with pytest.raises(ZeroDivisionError):
         async with database.transaction() as session:
             await emit(session, "grants", [budget(1)])
-            await emit_receipts(session, {"3522": [receipt("a")]})
+            await emit_receipts(session, {"3522": [alike("a")]})
             raise ZeroDivisionError
     assert await relay_of(database, log).round() == 0
     assert await log.ends([TOPIC]) == {Partition(TOPIC, 0): 0}
@@ -215,29 +219,32 @@ async def test_a_log_that_is_away_leaves_everything_unsent_and_in_order(database
 
 async def test_receipts_unfold_into_one_record_per_event(database: Database, log: EmbeddedLog) -> None:
     async with database.transaction() as session:
-        await emit_receipts(session, {"3522": [receipt("a"), receipt("b/é")], "3578": [receipt("a")]})
-        await emit_receipts(session, {"3522": [receipt("c")]})
+        await emit_receipts(
+            session, {"3522": [alike("a", 'b/"é""'), alike("x", reason="older_revision")], "3578": [alike("a")]}
+        )
+        await emit_receipts(session, {"3522": [alike("c")]})
     relay = Relay("grants", database, log, metrics := Metrics("grants"))
     assert await relay.round() == 3
     bojonegoro = await sent(log, "receipts.3522")
-    assert [record.key for record in bojonegoro] == [b"a", "b/é".encode(), b"c"]
+    assert [record.key for record in bojonegoro] == [b"a", 'b/"é""'.encode(), b"x", b"c"]
     assert [record.key for record in await sent(log, "receipts.3578")] == [b"a"]
-    assert len({event_id(record) for record in bojonegoro}) == 3, "each receipt is an event of its own"
-    assert msgspec.json.decode(bojonegoro[1].value or b"", type=Receipt) == receipt("b/é")
+    assert len({event_id(record) for record in bojonegoro}) == 4, "each receipt is an event of its own"
+    assert msgspec.json.decode(bojonegoro[1].value or b"", type=Receipt) == receipt('b/"é""')
+    assert msgspec.json.decode(bojonegoro[2].value or b"", type=Receipt) == receipt("x", reason="older_revision")
     headers = dict(bojonegoro[1].headers)
     assert headers["ce_type"] == b"berdaya.receipt.v1"
     assert headers["ce_source"] == b"/service/grants"
-    assert b'berdaya_outbox_published_total{service="grants"} 4.0' in metrics.expose()
+    assert b'berdaya_outbox_published_total{service="grants"} 5.0' in metrics.expose()
 
 
 async def test_a_round_is_bounded_and_always_gets_on(database: Database, tmp_path: Path) -> None:
     log = Watched(tmp_path / "log.db")
     relay = relay_of(database, log)
     async with database.transaction() as session:
-        await emit_receipts(session, {"3501": [receipt(f"a{n}") for n in range(1500)]})
-        await emit_receipts(session, {"3501": [receipt(f"b{n}") for n in range(1500)]})
-        await emit_receipts(session, {"3501": [receipt(f"c{n}") for n in range(5000)]})
-        await emit_receipts(session, {"3501": [receipt("d")]})
+        await emit_receipts(session, {"3501": [alike(*[f"a{n}" for n in range(1500)])]})
+        await emit_receipts(session, {"3501": [alike(*[f"b{n}" for n in range(1500)])]})
+        await emit_receipts(session, {"3501": [alike(*[f"c{n}" for n in range(5000)])]})
+        await emit_receipts(session, {"3501": [alike("d")]})
     while await relay.round():
         pass
     assert log.appends == [3000, 5000, 1], "rows are never cut, and a row beyond the bound waits for the next round"
@@ -298,7 +305,7 @@ asyncio.run(Relay("grants", Database(sys.argv[1]), EmbeddedLog(Path(sys.argv[2])
 async def test_a_relay_killed_after_sending_sends_again_with_the_same_ids(database: Database, tmp_path: Path) -> None:
     await tell(database, budget(1), budget(2))
     async with database.transaction() as session:
-        await emit_receipts(session, {"3522": [receipt("a"), receipt("b")]})
+        await emit_receipts(session, {"3522": [alike("a", "b")]})
     path = tmp_path / "log.db"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", RELAY_ONCE, database.url, str(path)),

@@ -39,6 +39,7 @@ from shared.events.envelope import STRUCTURED, Envelope, Record, beneficiary_id,
 from shared.runtime import Node
 from shared.security import Role, WrongSecret
 from shared.settings import Settings
+from tests.conflicts import SOURCES, Receipt, Told, arrivals, in_force, wrong_receipts
 from tests.helpers import again, bearer, from_district
 from tests.integration.conftest import DatabaseFor
 
@@ -72,8 +73,15 @@ def at(minute: int) -> datetime:
     return NOON + timedelta(minutes=minute)
 
 
-def event(data: BeneficiaryRecorded, event_id: str, *, minute: int = 0, district: str = BOJONEGORO) -> Record:
-    return from_district(district, data, event_id=event_id, time=at(minute), subject=data.district_ref)
+def event(
+    data: BeneficiaryRecorded,
+    event_id: str,
+    *,
+    minute: int = 0,
+    district: str = BOJONEGORO,
+    source: str | None = None,
+) -> Record:
+    return from_district(district, data, event_id=event_id, time=at(minute), subject=data.district_ref, source=source)
 
 
 class Office:
@@ -97,6 +105,12 @@ class Office:
     async def verdict(self, event_id: str, district: str = BOJONEGORO) -> tuple[str, str, list[str]]:
         found = await self.receipt(event_id, district)
         return found["verdict"], found["reason"], found["warnings"]
+
+    async def receipts(self) -> dict[tuple[str, str], Receipt]:
+        """By (event id, source)."""
+        async with self.node.database.reading() as session:
+            found = await run(session, "SELECT event_id, source, verdict, reason, warnings FROM inbox")
+            return {(row[0], row[1]): (row[2], row[3], frozenset(row[4].split())) for row in found}
 
     async def facts(self) -> list[facts.Fact]:
         """All that was told to the other services, in order."""
@@ -266,6 +280,14 @@ async def test_a_conflict_reaches_the_receipt_that_said_accepted_before_an_event
     await office.receive(event(replace(SITI, status=Status.ex_client), "e3", minute=2))
     for loser in ("e1", "e2"):
         assert await office.verdict(loser) == ("superseded", "revision_conflict", ["revision_conflict"])
+
+
+async def test_a_conflict_leaves_the_receipt_of_another_system_with_the_same_id_alone(office: Office) -> None:
+    await office.receive(event(namesake("B"), "7", source=SOURCES[0]), event(SITI, "7", source=SOURCES[1]))
+    await office.receive(event(replace(SITI, unit="UPT Lain"), "8", minute=1, source=SOURCES[1]))
+    receipts = await office.receipts()
+    assert receipts["7", SOURCES[0]] == ("accepted", "accepted", frozenset())
+    assert receipts["7", SOURCES[1]] == ("superseded", "revision_conflict", frozenset({"revision_conflict"}))
 
 
 async def test_a_conflict_adds_to_the_warnings_about_the_nik(office: Office) -> None:
@@ -563,9 +585,34 @@ async def test_any_order_and_repetition_of_the_same_events_ends_in_the_same_stat
     assert await _final_state(office) == expected
 
 
+@given(arriving=arrivals())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_order_of_what_two_systems_say_of_one_person_ends_in_the_same_record_and_warnings(
+    office: Office, arriving: tuple[list[Told], list[list[Told]]]
+) -> None:
+    told, batches = arriving
+    await _forget_everything(office)
+    for batch in batches:
+        await office.receive(*(_recorded(each) for each in batch))
+    ruling = in_force(told)
+    person = await office.person()
+    assert (person.record.revision, person.event_time, person.event_id, person.source, person.record.unit) == (
+        ruling.revision,
+        at(ruling.minute),
+        *ruling.key,
+        f"UPT {ruling.content}",
+    )
+    assert wrong_receipts(told, await office.receipts()) == []
+
+
+def _recorded(told: Told) -> Record:
+    data = replace(SITI, revision=told.revision, unit=f"UPT {told.content}")
+    return event(data, told.event_id, minute=told.minute, source=told.source)
+
+
 async def _forget_everything(office: Office) -> None:
     async with office.node.database.transaction() as session:
-        for table in ("duplicate", "person", "inbox", "outbox"):
+        for table in ("duplicate", "person", "heard", "inbox", "outbox"):
             await run(session, f"DELETE FROM {table}")
 
 
@@ -587,7 +634,7 @@ async def _final_state(office: Office) -> object:
     }
     for person in people:
         assert told[person.beneficiary_id] == person.fact()
-    return [(p.beneficiary_id, p.record, p.nik_token, p.event_time, p.event_id) for p in people], suspicions
+    return [(p.beneficiary_id, p.record, p.nik_token, p.event_time, p.event_id, p.source) for p in people], suspicions
 
 
 async def _newest_facts(office: Office) -> dict[UUID, facts.Fact]:

@@ -18,6 +18,7 @@ from shared.events.envelope import Record, beneficiary_id
 from shared.events.facts import BeneficiaryRegistered
 from shared.events.receipts import Answer, Receipt
 from shared.inbox import Handler, Inbox, wake
+from shared.outbox import unfold
 from shared.telemetry import Metrics
 from tests.helpers import from_district, from_service
 from tests.integration.conftest import DatabaseFor
@@ -39,12 +40,6 @@ class GrantWithdrawn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 WITHDRAWAL_TYPE = EventType(WITHDRAWALS, GrantWithdrawn, "intake", "grants", msgspec.json.Decoder(GrantWithdrawn))
-
-
-class Bundle(msgspec.Struct):
-    """The receipts of one district and batch, as the outbox holds them."""
-
-    receipts: list[Receipt]
 
 
 class Row(NamedTuple):
@@ -109,9 +104,9 @@ class Tiny:
         async with self.database.reading() as session:
             found = await run(session, "SELECT aggregatetype, payload FROM outbox ORDER BY id")
             return [
-                (row.aggregatetype, receipt)
+                (row.aggregatetype, msgspec.json.decode(receipt, type=Receipt))
                 for row in found
-                for receipt in msgspec.json.decode(row.payload, type=Bundle).receipts
+                for _, receipt in unfold(row.payload)[1]
             ]
 
     async def held(self) -> list[Any]:

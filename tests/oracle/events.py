@@ -44,9 +44,9 @@ class Event:
         return self.district, self.data["grant_ref"]
 
     @property
-    def rank(self) -> tuple[int, datetime, str]:
-        """Of two about the same thing the greater is in force: revision, then time, then id."""
-        return self.data.get("revision", 1), self.time, self.id
+    def rank(self) -> tuple[int, datetime, str, str]:
+        """Of two about the same thing the greater is in force: revision, then time, then id, then source."""
+        return self.data.get("revision", 1), self.time, self.id, self.source
 
 
 def event(publication: Any) -> Event:

@@ -46,11 +46,16 @@ def superseded(found: Event) -> Verdict:
 def among(found: Event, others: list[Event], verdicts: dict[tuple[str, str, str], Verdict], warns: set[str]) -> Verdict:
     """The verdict on one more event about the same thing, `others` having come to theirs before.
 
-    Higher replaces, lower is superseded, equal and alike is a duplicate, equal and different: the later wins and both
-    are warned, the other one on its receipt.
+    Higher replaces, lower is superseded, equal and alike is a duplicate, equal and different: the later wins. All of a
+    revision that says more than one thing are warned, the earlier ones on their receipts.
     """
     if not others:
         return accepted(found, warns)
+    peers = [other for other in others if other.rank[0] == found.rank[0]]
+    if any(peer.data != found.data for peer in peers):
+        warns = warns | {CONFLICT}
+        for peer in peers:
+            verdicts[peer.key].shown_warnings.add(CONFLICT)
     ruling = max(others, key=lambda other: other.rank)
     if found.rank[0] > ruling.rank[0]:
         return accepted(found, warns)
@@ -58,9 +63,10 @@ def among(found: Event, others: list[Event], verdicts: dict[tuple[str, str, str]
         return Verdict(found.type, "superseded", "older_revision", warns)
     if found.data == ruling.data:
         return Verdict(found.type, "duplicate", "duplicate", warns)
-    loser = verdicts[ruling.key]
-    loser.shown_warnings.add(CONFLICT)
     if found.rank < ruling.rank:
-        return Verdict(found.type, "superseded", CONFLICT, warns | {CONFLICT})
-    loser.shown, loser.shown_reason = "superseded", CONFLICT
-    return accepted(found, warns | {CONFLICT})
+        return Verdict(found.type, "superseded", CONFLICT, warns)
+    for peer in peers:
+        seen = verdicts[peer.key]
+        alike = peer.data == found.data
+        seen.shown, seen.shown_reason = ("duplicate", "duplicate") if alike else ("superseded", CONFLICT)
+    return accepted(found, warns)

@@ -41,11 +41,14 @@ def _another(random: Random, publication: Publication, number: int) -> Publicati
     data = json.loads(publication.data)
     if random.random() < 0.6:
         _change(random, envelope.type, data)
+    source = envelope.source if random.random() < 0.7 else f"/district/{publication.district}/another-{number}"
     name = f"{random.choice('!z')}{envelope.id}-{number}"  # less or greater than the first one's
+    if source != envelope.source and random.random() < 0.5:
+        name = envelope.id  # unique per source only
     time = envelope.time + timedelta(minutes=random.choice(_MINUTES))
     return replace(
         publication,
-        envelope=restruct(envelope, id=name, time=time),
+        envelope=restruct(envelope, id=name, source=source, time=time),
         data=json.dumps(data).encode(),
         habit=None,
     )

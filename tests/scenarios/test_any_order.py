@@ -127,8 +127,8 @@ def _wrong_verdicts(
 ) -> list[str]:
     """What is refused, what is in force and what is warned of does not depend on the order.
 
-    Whether an event that is not in force was accepted at first, or superseded at once, does; and among several alike,
-    or several of one revision (`noisy`), which of them is told so, and of a conflict that a higher revision hides.
+    Whether an event that is not in force was accepted at first, or superseded at once, does; and among several alike
+    (`noisy`), which of them is told so.
     """
     in_force = {max(some, key=lambda each: each.rank).key for some in office.records.values()}
     in_force |= {max(some, key=lambda each: each.rank).key for some in office.reports.values()}
@@ -140,7 +140,7 @@ def _wrong_verdicts(
             fine = (verdict, reason) == (due.shown, due.shown_reason)
         else:
             fine = verdict in ("accepted", "superseded", "duplicate")
-        if not fine or (warnings != due.shown_warnings and not noisy):
+        if not fine or warnings != due.shown_warnings:
             wrong.append(f"{key}: {verdict} {reason} {warnings}, expected {due}")
     return wrong
 

@@ -4,9 +4,8 @@ import asyncio
 import multiprocessing
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,12 +14,10 @@ import httpx
 import pytest
 
 from services.grants import commands
-from services.grants.tables import METADATA
 from shared.database import Database
 from shared.events.envelope import Record, grant_id
 from shared.security import Caller, Role
-from tests.integration.conftest import DatabaseFor
-from tests.integration.test_grants import (
+from tests.integration.grants.office import (
     BOJONEGORO,
     OFFICER,
     PROVINCE,
@@ -35,15 +32,6 @@ from tests.integration.test_grants import (
 )
 
 T = TypeVar("T")
-
-
-@pytest.fixture
-async def office(database_for: DatabaseFor, tmp_path: Path) -> AsyncIterator[Office]:
-    async with AsyncExitStack() as stack:
-        found = Office.over(await database_for("grants", METADATA), tmp_path)
-        stack.push_async_callback(found.node.log.close)
-        stack.push_async_callback(found.client.aclose)
-        yield found
 
 
 async def verified(office: Office, count: int) -> list[UUID]:
