@@ -9,7 +9,8 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.typing import FilteringBoundLogger
 
-from shared.database import Database, now, run, set_wise
+from shared import offsets
+from shared.database import Database, now, run
 from shared.events.envelope import Record
 from shared.failpoint import reached
 from shared.inbox import Inbox
@@ -143,13 +144,14 @@ class Consumer:
         self._metrics.gauge("gaps", len(self._together.gaps))
         async with self._log.subscribe(self._group, self._topics, self.positions) as subscription:
             await self._look_for_lost_ends(subscription)
+            await self._look_for_another_log(subscription)
             while not stopping.is_set():
                 await self._step(subscription, stopping)
 
     async def positions(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
         """The next offset of each partition, by the database: the truth."""
         async with self._database.reading() as session:
-            return await _next_offsets(session, list(partitions), lock="")
+            return await offsets.following(session, list(partitions), lock=False)
 
     async def _step(self, subscription: Subscription, stopping: asyncio.Event) -> None:
         records = await subscription.read(limit=self._batch, timeout=IDLE_SECONDS)  # 1 read a batch
@@ -172,7 +174,7 @@ class Consumer:
             if fresh:
                 await self._inbox.apply(session, fresh)  # 4 apply
                 reached("row saved")
-                await _save_offsets(session, following)
+                await offsets.save(session, following, fresh)
             reached("applied")
         # 5 the transaction is committed
         reached("committed")
@@ -219,16 +221,8 @@ class Consumer:
         Whoever holds the row applies; a worker that was frozen and lost its partitions finds them moved on.
         """
         partitions = sorted({Partition(record.topic, record.partition) for record in records})
-        await set_wise(
-            session,
-            "INSERT INTO log_offset (topic, partition, next_offset) SELECT r.topic, r.partition, 0 FROM {rows} "
-            "WHERE true ON CONFLICT DO NOTHING",
-            {"topic": "text", "partition": "int"},
-            partitions,
-        )
-        following = dict(
-            await _next_offsets(session, partitions, lock="" if self._database.is_sqlite else "FOR UPDATE OF o")
-        )
+        await offsets.begin(session, partitions)
+        following = dict(await offsets.following(session, partitions, lock=True))
         fresh = []
         doubted: set[Partition] = set()
         for record in records:
@@ -255,13 +249,28 @@ class Consumer:
     async def _look_for_lost_ends(self, subscription: Subscription) -> None:
         """A log that ends before what was applied was cut or replaced: its new records would be taken for old ones."""
         async with self._database.reading() as session:
-            applied = await _all_offsets(session)
+            applied = await offsets.every(session)
         ends = await self._log.ends(self._topics)  # asked last: others append and apply meanwhile
         for partition, end in ends.items():
             if end < applied.get(partition, 0):
                 self._stop(subscription, partition, applied[partition], end)
 
-    def _stop(self, subscription: Subscription, partition: Partition, expected: int, found: int) -> None:
+    async def _look_for_another_log(self, subscription: Subscription) -> None:
+        """A log cut short that has since grown past what was applied shows it by the record that was applied last.
+
+        It was taken at another moment. Where it is gone, or nothing is known of its time, no statement can be made.
+        """
+        async with self._database.reading() as session:
+            applied = await offsets.last_applied(session, self._topics)
+        there = await self._log.taken_at({partition: offset for partition, (offset, _) in applied.items()})
+        for partition, taken_us in there.items():
+            offset, expected_us = applied[partition]
+            if taken_us != expected_us:
+                self._stop(subscription, partition, offset, offset, taken_us=taken_us, expected_taken_us=expected_us)
+
+    def _stop(
+        self, subscription: Subscription, partition: Partition, expected: int, found: int, **more: object
+    ) -> None:
         if partition in self.progress.gaps:
             return
         self.progress.gaps.add(partition)
@@ -273,6 +282,7 @@ class Consumer:
             partition=partition.number,
             expected=expected,
             found=found,
+            **more,
         )
 
     def _watch(self, subscription: Subscription, behind: int, *, moved: bool) -> None:
@@ -287,31 +297,3 @@ class Consumer:
                 f"{self._group}: {self.progress.behind} events behind, {len(subscription.assigned)} partitions, "
                 f"no progress for {self._stall:.0f} s"
             )
-
-
-async def _next_offsets(
-    session: AsyncSession, partitions: Sequence[Partition], *, lock: str
-) -> Mapping[Partition, int]:
-    found = await set_wise(
-        session,
-        f"""SELECT o.topic, o.partition, o.next_offset FROM log_offset o
-            JOIN {{rows}} ON o.topic = r.topic AND o.partition = r.partition ORDER BY o.topic, o.partition {lock}""",
-        {"topic": "text", "partition": "int"},
-        partitions,
-    )
-    return dict.fromkeys(partitions, 0) | {Partition(row.topic, row.partition): row.next_offset for row in found}
-
-
-async def _all_offsets(session: AsyncSession) -> Mapping[Partition, int]:
-    found = await run(session, "SELECT topic, partition, next_offset FROM log_offset")
-    return {Partition(row.topic, row.partition): row.next_offset for row in found}
-
-
-async def _save_offsets(session: AsyncSession, following: Mapping[Partition, int]) -> None:
-    await set_wise(
-        session,
-        """UPDATE log_offset SET next_offset = r.next FROM {rows}
-           WHERE log_offset.topic = r.topic AND log_offset.partition = r.partition""",
-        {"topic": "text", "partition": "int", "next": "bigint"},
-        [(partition.topic, partition.number, offset) for partition, offset in following.items()],
-    )

@@ -80,6 +80,14 @@ class Log(Protocol):
         """The offset that the next record of each partition will have. Raises LogUnavailable."""
         ...
 
+    async def taken_at(self, places: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        """When the log took the record at each of these places, in microseconds since 1970.
+
+        Left out: a record that is there no more, or not yet, and one of which the log does not say when it took it.
+        Raises LogUnavailable.
+        """
+        ...
+
     async def ready(self) -> bool:
         """Does the log answer now?"""
         ...

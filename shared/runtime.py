@@ -25,7 +25,7 @@ from shared.inbox import Handler, Inbox
 from shared.kafka import KafkaLog
 from shared.log import Log, LogUnavailable
 from shared.outbox import Relay, run_relay
-from shared.security import LocalKey, Verifier
+from shared.security import LocalKey, Verifier, WrongSecret
 from shared.settings import Settings
 from shared.telemetry import Metrics, kinds, logger, places
 
@@ -95,7 +95,8 @@ class Node:
         ]
         key = LocalKey.at(settings.keys)
         verifier = Verifier(key.public, issuer=settings.issuer, audience=settings.audience)
-        self.context = web.Context(name, self.database, log, verifier, self.metrics, self.logger)
+        limited = self.database.within(web.DATABASE_SECONDS)
+        self.context = web.Context(name, limited, log, verifier, self.metrics, self.logger)
         self.app = FastAPI(title=title, version="1")
         web.install(self.app, self.context)
         self.app.include_router(intake.router)
@@ -239,9 +240,16 @@ def serve(node: Node) -> None:
     try:
         uvloop.run(main())
     except Exception as error:
-        # Not the text of the error: PostgreSQL puts the failing row into it, and with it a person.
-        node.logger.critical("ended by a fault", kinds=kinds(error), at=places(error))
+        if (wrong := _wrong_secret(error)) is not None:
+            node.logger.critical(str(wrong))
+        else:  # not its text: PostgreSQL puts the failing row into it, and with it a person
+            node.logger.critical("ended by a fault", kinds=kinds(error), at=places(error))
         sys.exit(1)
+
+
+def _wrong_secret(error: BaseException) -> WrongSecret | None:
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return error if isinstance(error, WrongSecret) else next(filter(None, map(_wrong_secret, inner)), None)
 
 
 def _spare_the_collector() -> None:

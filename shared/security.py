@@ -77,6 +77,10 @@ class Unauthenticated(Exception):
         self.why = why
 
 
+class WrongSecret(Exception):
+    """A secret file is not the one that what is stored was made with. The text says what to do, and no secret."""
+
+
 class Verifier:
     """Checks tokens against a set of public keys."""
 

@@ -23,6 +23,9 @@ from shared.telemetry import Metrics, kinds, places
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 RETRY_AFTER_SECONDS = "5"
+DATABASE_SECONDS = 8.0
+"""How long a call may hold a session of the database; some two seconds later it is answered with 503. What holds none,
+such as a stream of events, may take for ever."""
 
 _STATUS = {
     "not_found": 404,
@@ -49,6 +52,7 @@ class Context:
 
     service: str
     database: Database
+    """Within DATABASE_SECONDS."""
     log: Log
     verifier: Verifier
     metrics: Metrics

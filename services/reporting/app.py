@@ -40,9 +40,9 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
         announce=announcer.announce,
         database=database,
     )
-    node.app.state.dashboards = Dashboards(database, live)
+    node.app.state.dashboards = Dashboards(node.context.database, live)
     node.app.include_router(api.router)
-    node.app.include_router(pages.pages(settings, database))
+    node.app.include_router(pages.pages(settings, node.context.database))
     if settings.role != "worker":
         node.background["listener"] = live.listen
     if settings.role != "web":

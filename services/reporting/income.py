@@ -12,6 +12,7 @@ from shared import revision_rows
 from shared.database import insert, set_wise
 from shared.events import receipts
 from shared.events.catalogue import Event
+from shared.events.clock import happened_by
 from shared.events.district import IncomeReported
 from shared.events.envelope import beneficiary_id
 from shared.events.receipts import Answer
@@ -56,14 +57,14 @@ Key = tuple[int, int]
 async def report_income(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
     """Keep the newest revision of each business and month; every view follows by the difference.
 
-    A report of a month after the event's own time is rejected, one of an unknown person waits.
+    A report of a month after the event's own time, or after the log's, is rejected; one of an unknown person waits.
     """
     owners, before = await _read_reports(session, events)
     judging = Judging(await revision_rows.known_of(session, [_thing(key) for key in before]))
     current = dict(before)
     for event in events:
         owner = owners.get((event.district, event.data.district_ref))
-        if later_month(event.data.month, event.envelope.time):
+        if later_month(event.data.month, happened_by(event.envelope.time, event.record.taken_us)):
             judging.answer(receipts.rejected("future_month"))
         elif owner is None:
             judging.answer(_wait_for(event))

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
@@ -25,7 +24,9 @@ GROWING_RATE = Fraction(3, 100)
 ORDINARY_LEVEL = 1_500_000
 """Rupiah net a month."""
 
-_JAKARTA = timedelta(hours=7)
+_EPOCH = date(1970, 1, 1)
+_DAY_US = 24 * 60 * 60 * 1_000_000
+_JAKARTA_US = 7 * 60 * 60 * 1_000_000
 _MONTHS = {
     "id": ("Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"),
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
@@ -137,23 +138,19 @@ def growth(reports: Sequence[tuple[str, int]]) -> Growth:
     )
 
 
-def later_month(month: str, moment: datetime) -> bool:
-    """Is the month after `moment`, the event's own time? Then its report is rejected, `future_month`.
+def later_month(month: str, moment_us: int) -> bool:
+    """Is the month after this moment, in microseconds since 1970? Then its report is rejected, `future_month`.
 
     A month begins at midnight in Jakarta (UTC+7, the time of all East Java), whatever offset was written.
-    ValueError for a moment without an offset: it would be read by the clock of this machine.
     """
-    offset = moment.utcoffset()
-    if offset is None:
-        raise ValueError("the moment needs an offset")
-    index, written = month_index(month), moment.year * 12 + moment.month - 1
-    if index < written:  # offsets are under a day: in Jakarta it is the month before `written` at the earliest
-        return False
-    local = moment.replace(tzinfo=None)
-    # A time within hours of year 1 or year 9999 cannot be shifted; the month the sender wrote will do.
-    with suppress(OverflowError):
-        local += _JAKARTA - offset
-    return index > local.year * 12 + local.month - 1
+    return month_index(month) > _month_on((moment_us + _JAKARTA_US) // _DAY_US)
+
+
+@lru_cache(maxsize=4096)
+def _month_on(day: int) -> int:
+    """The index of the month of a day, in days since 1970."""
+    found = _EPOCH + timedelta(days=day)
+    return found.year * 12 + found.month - 1
 
 
 @lru_cache(maxsize=4096)
