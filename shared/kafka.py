@@ -24,7 +24,7 @@ _SEND_SECONDS = 15.0
 _STOP_SECONDS = 4.0
 _ENDS_SECONDS = 5.0
 _LOG_APPEND_TIME = 1
-_NEW_TOPIC_SECONDS = 5.0
+_NEW_TOPIC_SECONDS = 3.0
 """How long a topic just made may be unknown to a broker."""
 
 kafka_records.install()
