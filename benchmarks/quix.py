@@ -7,11 +7,10 @@ classes, unknown persons and the snapshot in Redis.
 import asyncio
 import json
 import time
-from asyncio.subprocess import PIPE
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from benchmarks import peers
+from benchmarks import helper, peers
 from benchmarks.catchup import catch_up, prepare
 from benchmarks.load import districts
 from benchmarks.place import Place, full
@@ -21,7 +20,6 @@ from services.reporting.rules import month_index
 from shared.events.catalogue import intake_topic
 
 _TOTALS = TopicPartition("peer.totals", 0)
-_PATIENCE = 3600
 
 
 async def measure(bench: Bench) -> list[Figure]:
@@ -53,20 +51,12 @@ async def _run_quix(bench: Bench, place: Place, interpreter: str, expected: Tota
         "events": bench.sizes.events,
         "state_dir": str(place.folder / "quix"),
     }
-    process = await asyncio.create_subprocess_exec(
-        interpreter, str(peers.program("quix")), stdin=PIPE, stdout=PIPE, stderr=PIPE
-    )
-    answering = asyncio.ensure_future(process.communicate(json.dumps(told).encode()))
+    answering = asyncio.ensure_future(helper.ask(interpreter, str(peers.program("quix")), told=told))
     while not answering.done():
         bench.say(f"Quix Streams at work, {time.monotonic() - started:.0f} s with its start")
-        if time.monotonic() - started > _PATIENCE:
-            process.kill()
         await asyncio.wait({answering}, timeout=1)
-    out, complaints = await answering
-    if process.returncode:
-        raise RuntimeError(f"Quix Streams ended with {process.returncode}: {complaints.decode()[-2000:]}")
+    answer: dict[str, float] = await answering
     require_same("totals of Quix Streams", await _totals(place.kafka), expected)
-    answer: dict[str, float] = json.loads(out)
     return answer
 
 
