@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import catchup, embedded, quix, reads
+from benchmarks import catchup, embedded, latency, quix, reads
 from benchmarks.results import QUICK, Bench, Figure, Sizes, table
 
 MEASUREMENTS = {
     "catchup": catchup.measure,
     "quix": quix.measure,
+    "latency": latency.measure,
     "reads": reads.measure,
     "embedded": embedded.measure,
 }
