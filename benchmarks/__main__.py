@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import catchup, embedded, latency, quix, reads
+from benchmarks import catchup, embedded, history, latency, quix, reads, rebuild
 from benchmarks.results import QUICK, Bench, Figure, Sizes, table
 
 MEASUREMENTS = {
@@ -18,6 +18,8 @@ MEASUREMENTS = {
     "quix": quix.measure,
     "latency": latency.measure,
     "reads": reads.measure,
+    "history": history.measure,
+    "rebuild": rebuild.measure,
     "embedded": embedded.measure,
 }
 
