@@ -16,6 +16,7 @@ ROLE ?= province_officer
 SUB ?= pembaca
 DISTRICT ?=
 SERVICE ?= reporting
+ARGS ?=
 # Where the state lies: in VAR, else of whatever was started last (demo: var/demo, run: var/local, stack: var).
 STATE = $(if $(VAR),$(VAR),$(or $(shell cat var/current 2>/dev/null),var/demo))
 started = $(if $(VAR),,@mkdir -p var && echo $(1) > var/current)
@@ -107,8 +108,8 @@ test: $(VENV)/dev ## Everything, on real Kafka, PostgreSQL, Redis and Chromium; 
 	@$(PY) -m pytest
 
 .PHONY: bench
-bench: $(VENV)/dev ## Speed, as ratios in one run
-	@$(PY) -m benchmarks
+bench: $(VENV)/dev ## Speed, as ratios in one run; ARGS="--quick", ARGS="--only reads", ARGS=--help
+	@$(PY) -m benchmarks $(ARGS)
 
 .PHONY: clean
 clean: ## Remove state, environment and caches

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import platform
+import time
 from dataclasses import replace
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -32,7 +33,9 @@ progress = Console(stderr=True)
 def main(
     only: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(MEASUREMENTS)}; may be repeated.")] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Runs of each; the median counts.")] = 5,
-    quick: Annotated[bool, typer.Option(help="Small sizes, one run: shows that it works, the figures mean little.")] = False,
+    quick: Annotated[
+        bool, typer.Option(help="Small sizes, one run: shows that it works, the figures mean little.")
+    ] = False,
     events: Annotated[int | None, typer.Option(help="Income reports to catch up with.")] = None,
     businesses: Annotated[int | None, typer.Option(help="Whose reports they are.")] = None,
     single: Annotated[int | None, typer.Option(help="Reports for the run with one event per transaction.")] = None,
@@ -43,7 +46,7 @@ def main(
     unknown = set(only or ()) - MEASUREMENTS.keys()
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: there is {', '.join(MEASUREMENTS)}", param_hint="--only")
-    given = {
+    given: dict[str, Any] = {
         "events": events,
         "businesses": businesses,
         "single": single,
@@ -59,18 +62,23 @@ def main(
 
 async def _measure(names: list[str], sizes: Sizes, repeat: int) -> list[Figure]:
     found: list[Figure] = []
+    began = time.monotonic()
     with progress.status("") as status:
         for place, name in enumerate(names, 1):
-            bench = Bench(
-                sizes, repeat, lambda text, place=place, name=name: status.update(f"{place}/{len(names)} {name}: {text}")
-            )
-            found += await MEASUREMENTS[name](bench)
+            here = f"{place}/{len(names)} {name}"
+
+            def say(text: str, here: str = here) -> None:
+                status.update(f"{here}, {time.monotonic() - began:.0f} s: {text}")
+
+            found += await MEASUREMENTS[name](Bench(sizes, repeat, say))
     return found
 
 
 def _machine(*, quick: bool) -> str:
     load = os.getloadavg()[0]
-    busy = f"; BUSY with other work, load {load:.1f}: distrust every figure" if load > 0.5 * (os.cpu_count() or 1) else ""
+    busy = (
+        f"; BUSY with other work, load {load:.1f}: distrust every figure" if load > 0.5 * (os.cpu_count() or 1) else ""
+    )
     sizes = "; small sizes: the figures mean little" if quick else ""
     return (
         f"{date.today():%d %B %Y}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"

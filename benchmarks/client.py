@@ -73,7 +73,7 @@ async def _ask(address: str, path: str, headers: dict[str, str], connections: in
     bodies: list[bytes] = []
     loop = asyncio.get_running_loop()
     made = [
-        await loop.create_connection(lambda: _Connection(request, statuses, bodies), it.hostname, it.port)
+        await loop.create_connection(lambda: _Connection(request, statuses, bodies), str(it.hostname), it.port or 80)
         for _ in range(connections)
     ]
     started, cpu = time.monotonic(), time.process_time()

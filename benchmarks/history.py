@@ -35,9 +35,10 @@ SELECT p.district, count(*) AS reports, CAST(sum(t.turnover) AS bigint) AS turno
 FROM report t JOIN person p ON p.no = t.person_no
 WHERE t.month = (SELECT max(month) FROM report) AND p.status = 'ex_client' GROUP BY GROUPING SETS ((p.district), ())
 """
+_COUNTED = "status = 'ex_client'"
 _PEOPLE = f"""
 SELECT district, {", ".join(f"count(*) FILTER (WHERE status = '{name}') AS {name}" for name in STATUSES)},
-       {", ".join(f"count(*) FILTER (WHERE status = 'ex_client' AND growth_class = '{name}') AS {name}" for name in CLASSES)}
+       {", ".join(f"count(*) FILTER (WHERE {_COUNTED} AND growth_class = '{name}') AS {name}" for name in CLASSES)}
 FROM person GROUP BY GROUPING SETS ((district), ())
 """
 
@@ -53,7 +54,8 @@ class Times:
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    small, large = [], []
+    small: list[Times] = []
+    large: list[Times] = []
     bench.say("starting components")
     many = bench.sizes.reports
     for times, reports in ((small, many // _SMALLER), (large, many)):
@@ -135,7 +137,9 @@ def _shown(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _grouped(income: list[Any], people: list[Any]) -> dict[str, Any]:
-    found = {row.district: {name: value for name, value in row._mapping.items() if name != "district"} for row in income}
+    found = {
+        row.district: {name: value for name, value in row._mapping.items() if name != "district"} for row in income
+    }
     for row in people:
         found[row.district] |= {name: value for name, value in row._mapping.items() if name != "district"}
     return found

@@ -50,7 +50,9 @@ async def measure(bench: Bench) -> list[Figure]:
     rate = f"{bench.sizes.rate:,} events/s"
     return [
         *_figures(f"publish → browser at {rate}", [it.steady for it in runs], "p99 40 ms"),
-        Figure("saturation: from the first of a burst until all of it is shown", [it.saturation for it in runs], "events/s"),
+        Figure(
+            "saturation: from the first of a burst until all of it is shown", [it.saturation for it in runs], "events/s"
+        ),
         *_figures("publish → browser at half of saturation", [it.half for it in runs], ""),
         Figure("· building a snapshot, all else at rest", [it.build for it in runs], "ms"),
     ]

@@ -1,4 +1,4 @@
-"""Invented load: monthly reports as districts send them, a twentieth of them corrections, half of which come too late."""
+"""Invented load: monthly reports as districts send them, a twentieth are corrections, half of which come too late."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime

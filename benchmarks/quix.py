@@ -64,7 +64,10 @@ async def _totals(kafka: str) -> Totals:
     """The last committed total of each district and month, as Quix published it."""
     totals: Totals = {}
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False
+        bootstrap_servers=kafka,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
     )
     consumer.assign([_TOTALS])
     await consumer.start()

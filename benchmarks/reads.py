@@ -64,8 +64,11 @@ async def measure(bench: Bench) -> list[Figure]:
 @asynccontextmanager
 async def serving(place: Place) -> AsyncIterator[Process]:
     """A web process that has the newest snapshot from Redis; the worker that put it there is gone."""
-    async with service(place, "worker"), Redis.from_url(place.redis) as redis:
-        while not await redis.exists("berdaya:dashboard"):
+    async with service(place, "worker") as worker, Redis.from_url(place.redis) as redis:
+        while True:
+            worker.require_alive()
+            if await redis.exists("berdaya:dashboard"):
+                break
             await asyncio.sleep(0.05)
     async with service(place, "web") as web:
         await web.ready()

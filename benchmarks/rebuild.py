@@ -32,7 +32,12 @@ async def measure(bench: Bench) -> list[Figure]:
         await stored.reports(place.database, months=stored.MONTHS, after=businesses // _TENTH)
         runs = [await _rebuild(bench, place) for _ in range(bench.repeat)]
     return [
-        Figure(f"rebuild of {many:,} reports", [many / seconds for seconds, _ in runs], "reports/s", goal="100,000 reports/s"),
+        Figure(
+            f"rebuild of {many:,} reports",
+            [many / seconds for seconds, _ in runs],
+            "reports/s",
+            goal="100,000 reports/s",
+        ),
         *(
             Figure(f"· memory at {mark:.0%} of the time", [_at(memory, mark) for _, memory in runs], "MiB")
             for mark in _MARKS

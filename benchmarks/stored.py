@@ -1,5 +1,7 @@
 """People and reports put straight into the tables, for measurements that begin where they are already known."""
 
+from typing import Any
+
 from benchmarks.load import ref
 from services.reporting.reconcile import rebuild
 from shared.database import Database, insert, run
@@ -38,17 +40,18 @@ FROM (
 
 async def people(database: Database, codes: tuple[str, ...], *, first: int = 0, until: int) -> None:
     """The businesses numbered `first` to `until`, as `benchmarks.load` spreads them; the views know of them."""
-    rows = [
-        (beneficiary_id(code, ref(code, number)), code, ref(code, number), 1, "ex_client", "disability", "female")
-        + (1990, "", "sewing", "insufficient", 0)
-        for number in range(first, until)
-        for code in (codes[number % len(codes)],)
-    ]
+    rows = [_person(codes[number % len(codes)], number) for number in range(first, until)]
     async with database.transaction() as session:
         for start in range(0, len(rows), _AT_ONCE):
             await insert(session, "person", _PERSON, rows[start : start + _AT_ONCE])
         await run(session, "ANALYZE")
     await rebuild(database)
+
+
+def _person(code: str, number: int) -> tuple[Any, ...]:
+    known = ref(code, number)
+    always = (1, "ex_client", "disability", "female", 1990, "", "sewing", "insufficient", 0)
+    return (beneficiary_id(code, known), code, known, *always)
 
 
 async def reports(database: Database, *, months: int, after: int = 0) -> None:

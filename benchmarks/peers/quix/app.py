@@ -19,7 +19,7 @@ TOTALS = "peer.totals"
 
 
 def main(kafka: str, topics: list[str], events: int, state_dir: str) -> None:
-    """Fold until `events` are processed and committed, then print the seconds from the first event to the end, and MiB."""
+    """Fold until `events` are processed and committed, then print seconds, from the first event on, and MiB."""
     watch = Watch(events)
     app = Application(
         kafka,
