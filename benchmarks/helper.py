@@ -1,4 +1,4 @@
-"""A part of a measurement in a process of its own: told in JSON on standard input, answers in JSON on standard output."""
+"""A part of a measurement in a process of its own, told by JSON on standard input and answering on standard output."""
 
 import asyncio
 import json

@@ -25,8 +25,8 @@ from shared.kafka import KafkaLog
 from shared.log import Log
 from shared.migrate import upgrade
 from shared.security import LocalKey, Role
-from shared.settings import Settings
 
+_ISSUER = _AUDIENCE = "bench"
 _READY_SECONDS = 60
 _STOP_SECONDS = 30
 
@@ -44,16 +44,16 @@ class Place:
 
     def authorization(self) -> dict[str, str]:
         """The header of a reader who may see every district."""
-        told = Settings(service="reporting")
         token = LocalKey.at(self.folder / "keys").sign(
-            sub="bench", role=Role.viewer, district=None, issuer=told.issuer, audience=told.audience
+            sub="bench", role=Role.viewer, district=None, issuer=_ISSUER, audience=_AUDIENCE
         )
         return {"Authorization": f"Bearer {token}"}
 
 
 @asynccontextmanager
 async def full(*, kafka: bool = True) -> AsyncIterator[Place]:
-    """PostgreSQL, Redis and, where asked for, Kafka with all topics."""
+    """PostgreSQL, Redis and, where asked for, Kafka with all topics. Killed at the end, when a last child may still write
+    where it is being removed."""
     starts = {"postgres": start_postgres, "redis": start_redis} | ({"kafka": start_kafka} if kafka else {})
     with tempfile.TemporaryDirectory(prefix="berdaya-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -90,7 +90,13 @@ async def _place(
     folder: Path, log: Log, url: str, environment: Mapping[str, str], kafka: str, redis: str
 ) -> AsyncIterator[Place]:
     database = Database(url)
-    told = {"BERDAYA_VAR": str(folder), "BERDAYA_LOG_LEVEL": "ERROR", **environment}
+    told = {
+        "BERDAYA_VAR": str(folder),
+        "BERDAYA_ISSUER": _ISSUER,
+        "BERDAYA_AUDIENCE": _AUDIENCE,
+        "BERDAYA_LOG_LEVEL": "ERROR",
+        **environment,
+    }
     try:
         await upgrade(database, "reporting", METADATA)
         yield Place(folder, log, database, told, kafka, redis)
@@ -141,11 +147,12 @@ async def service(place: Place, role: str = "all", *, batch: int = 2000) -> Asyn
 async def program(
     name: str, command: tuple[str, ...], folder: Path, environment: Mapping[str, str], address: str = ""
 ) -> AsyncIterator[Process]:
-    """A program that runs as long as the block does."""
+    """A program that runs as long as the block does. Settings of whoever calls stay out of it."""
     log = folder / f"{name}.log"
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("BERDAYA_")}
     with log.open("ab") as out:
         running = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=out
+            *command, cwd=ROOT, env=inherited | dict(environment), stdout=out, stderr=out
         )
     try:
         yield Process(name, running, log, address)
