@@ -52,8 +52,10 @@ class Place:
 
 @asynccontextmanager
 async def full(*, kafka: bool = True) -> AsyncIterator[Place]:
-    """PostgreSQL, Redis and, where asked for, Kafka with all topics. Killed at the end, when a last child may still write
-    where it is being removed."""
+    """PostgreSQL, Redis and, where asked for, Kafka with all topics.
+
+    Killed at the end, when a last child may still write into the folder that is being removed.
+    """
     starts = {"postgres": start_postgres, "redis": start_redis} | ({"kafka": start_kafka} if kafka else {})
     with tempfile.TemporaryDirectory(prefix="berdaya-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)

@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from quixstreams import Application, State
+from quixstreams.processing import ProcessingContext
 
 TOTALS = "peer.totals"
 
 
 def main(kafka: str, topics: list[str], events: int, state_dir: str) -> None:
-    """Fold until `events` are processed and committed, then print seconds, from the first event on, and MiB."""
+    """Fold until `events` are processed and committed, then print the seconds between, and MiB."""
     watch = Watch(events)
     app = Application(
         kafka,
@@ -36,8 +37,9 @@ def main(kafka: str, topics: list[str], events: int, state_dir: str) -> None:
         frame = frame.group_by(lambda report: report["district_ref"][:4], name="district")
         frame = frame.apply(fold, stateful=True, metadata=True).filter(lambda total: total is not None)
         frame.to_topic(totals, key=lambda total: f"{total['district']}/{total['month']}")
+    watch.commits()
     app.run()
-    seconds = time.monotonic() - watch.first
+    seconds = watch.committed - watch.first
     print(json.dumps({"seconds": seconds, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 
@@ -68,7 +70,18 @@ class Watch:
     def __init__(self, events: int) -> None:
         self.app: Application
         self.first = 0.0
+        self.committed = 0.0
         self._left = events
+
+    def commits(self) -> None:
+        """Note when Quix commits: what it does after its last commit, closing, is not counted."""
+        commit = ProcessingContext.commit_checkpoint
+
+        def noted(context: ProcessingContext, *args: Any, **named: Any) -> None:
+            commit(context, *args, **named)
+            self.committed = time.monotonic()
+
+        ProcessingContext.commit_checkpoint = noted
 
     def processed(self, topic: str, _partition: int, _offset: int) -> None:
         if not self.first:
