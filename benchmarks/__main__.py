@@ -56,12 +56,15 @@ def main(
     }
     sizes = replace(QUICK if quick else Sizes(), **{name: value for name, value in given.items() if value is not None})
     console.print(_machine(quick=quick), soft_wrap=True)
-    found = asyncio.run(_measure(only or list(MEASUREMENTS), sizes, 1 if quick else repeat))
-    console.print(table(found))
-
-
-async def _measure(names: list[str], sizes: Sizes, repeat: int) -> list[Figure]:
     found: list[Figure] = []
+    try:
+        asyncio.run(_measure(only or list(MEASUREMENTS), sizes, 1 if quick else repeat, found))
+    finally:
+        console.print(table(found))
+
+
+async def _measure(names: list[str], sizes: Sizes, repeat: int, found: list[Figure]) -> None:
+    """Adds to `found` measurement by measurement, so that one that fails takes none with it."""
     began = time.monotonic()
     with progress.status("") as status:
         for place, name in enumerate(names, 1):
@@ -71,7 +74,6 @@ async def _measure(names: list[str], sizes: Sizes, repeat: int) -> list[Figure]:
                 status.update(f"{here}, {time.monotonic() - began:.0f} s: {text}")
 
             found += await MEASUREMENTS[name](Bench(sizes, repeat, say))
-    return found
 
 
 def _machine(*, quick: bool) -> str:

@@ -29,7 +29,9 @@ class Browser:
         """The turnover of each district in that version: the number of its events."""
 
     def newest(self) -> tuple[int, ...]:
-        return self.seen[max(self.seen)] if self.seen else (0,) * len(self._codes)
+        """What the newest version says that was both heard of and read."""
+        version = max(self.heard.keys() & self.seen.keys(), default=None)
+        return (0,) * len(self._codes) if version is None else self.seen[version]
 
     def shown_at(self, district: int, turn: int) -> float | None:
         """When the message came of the first version that is known to hold this event."""

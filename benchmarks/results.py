@@ -27,7 +27,7 @@ class Sizes:
     """Stored reports, of businesses with 100 months each."""
 
 
-QUICK = Sizes(events=8_000, businesses=1_000, single=60, districts=3, rate=200, seconds=3, reading=0.5, reports=20_000)
+QUICK = Sizes(events=8_000, businesses=1_000, single=60, districts=3, rate=200, seconds=2, reading=0.5, reports=20_000)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def test_a_measurement_runs_and_its_peers_agree(name: str) -> None:
             peers.python(PEERS[name])
         except peers.PeerMissing as missing:
             absent(PEERS[name], str(missing))
-    # A Disagreement ends the program: then there is no table.
+    # A Disagreement ends the program with an error.
     done = subprocess.run(
         (sys.executable, "-m", "benchmarks", "--quick", "--only", name),
         cwd=ROOT,
