@@ -45,6 +45,7 @@ $(VENV)/dev: requirements-dev.lock | $(VENV)/bin/python
 lock: $(VENV)/dev ## Pin all dependencies again, with hashes (after a change in pyproject.toml)
 	@$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe -o requirements.lock pyproject.toml
 	@$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --extra stack --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	@for peer in benchmarks/peers/*/requirements.in; do (cd $$(dirname $$peer) && $(CURDIR)/$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe -o requirements.lock requirements.in) || exit 1; done
 
 # --- run ---------------------------------------------------------------------------------------------------------
 

@@ -117,8 +117,11 @@ class Process:
     address: str = ""
 
     def memory(self) -> float:
-        """Resident MiB now."""
-        pages = int(Path(f"/proc/{self.running.pid}/statm").read_text().split()[1])
+        """Resident MiB now; 0 when it has ended."""
+        try:
+            pages = int(Path(f"/proc/{self.running.pid}/statm").read_text().split()[1])
+        except FileNotFoundError:
+            return 0.0
         return pages * resource.getpagesize() / 2**20
 
     def require_alive(self) -> None:
