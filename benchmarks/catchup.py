@@ -29,6 +29,8 @@ class CatchUp:
 
     events: int
     seconds: float
+    cpu: float
+    """Of the worker alone, in seconds: other work on the machine lengthens `seconds`, hardly this."""
     peak: float
     memory: tuple[float, ...]
     """When a fifth, three fifths and all was applied."""
@@ -38,6 +40,11 @@ class CatchUp:
     @property
     def per_second(self) -> float:
         return self.events / self.seconds
+
+    @property
+    def cpu_per_event(self) -> float:
+        """In µs. Small sizes may be over before they are seen to begin."""
+        return self.cpu / max(self.events, 1) * 1e6
 
 
 async def measure(bench: Bench) -> list[Figure]:
@@ -54,6 +61,7 @@ async def against_single(bench: Bench, where: Where, name: str, *, goal: str) ->
     return [
         Figure(name, fast, "events/s", ratio(fast, slow), goal),
         Figure("· one event per transaction", slow, "events/s", 1),
+        Figure("· the worker's own CPU per event", [it.cpu_per_event for it in ours], "µs"),
         *(
             Figure(f"· memory when {mark:.0%} is applied", [it.memory[place] for it in ours], "MiB")
             for place, mark in enumerate(_MARKS)
@@ -94,13 +102,13 @@ async def catch_up(bench: Bench, place: Place, expected: Totals, *, events: int,
 
 
 async def _watch(bench: Bench, place: Place, worker: Process, events: int) -> CatchUp:
-    first, started, peak = 0, 0.0, 0.0
+    first, started, cpu, peak = 0, 0.0, 0.0, 0.0
     memory: list[float] = []
     while True:
         worker.require_alive()
         applied = await _applied(place.database)
         if applied and not started:
-            first, started = applied, time.monotonic()
+            first, started, cpu = applied, time.monotonic(), worker.cpu()
         now = worker.memory()
         peak = max(peak, now)
         memory += [now for mark in _MARKS[len(memory) :] if applied >= mark * events]
@@ -110,7 +118,8 @@ async def _watch(bench: Bench, place: Place, worker: Process, events: int) -> Ca
         await asyncio.sleep(_LOOK_SECONDS)
     await _shown(place, worker)
     seconds = time.monotonic() - started
-    return CatchUp(events - first, seconds, peak, tuple(memory), await _unsent(place.database))
+    cpu = worker.cpu() - cpu
+    return CatchUp(events - first, seconds, cpu, peak, tuple(memory), await _unsent(place.database))
 
 
 async def _applied(database: Database) -> int:

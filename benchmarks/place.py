@@ -124,6 +124,11 @@ class Process:
             return 0.0
         return pages * resource.getpagesize() / 2**20
 
+    def cpu(self) -> float:
+        """Seconds of processor time so far, of all its threads."""
+        fields = Path(f"/proc/{self.running.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def require_alive(self) -> None:
         if self.running.returncode is not None:
             raise RuntimeError(f"{self.name} ended with {self.running.returncode}: {last_complaint_of(self.log)}")

@@ -37,13 +37,15 @@ async def measure(bench: Bench) -> list[Figure]:
     return [
         Figure("catch-up, beside Quix", speed, "events/s", ratio(speed, quix), "1.8 x"),
         Figure("· Quix Streams, exactly once, changelog topics", quix, "events/s", 1),
+        Figure("· CPU per event of Berdaya's worker", [it.cpu_per_event for it in ours], "µs"),
+        Figure("· CPU per event of Quix Streams", [it["cpu"] / bench.sizes.events * 1e6 for it in theirs], "µs"),
         Figure("· memory of Berdaya at most", [it.peak for it in ours], "MiB"),
         Figure("· memory of Quix Streams at most", [found["memory"] for found in theirs], "MiB"),
     ]
 
 
 async def _run_quix(bench: Bench, place: Place, interpreter: str, expected: Totals) -> dict[str, float]:
-    """Seconds from its first event to its last commit, and MiB. Raises Disagreement when its totals differ."""
+    """Seconds of clock and of CPU from its first event to its last commit, and MiB. Raises Disagreement."""
     started = time.monotonic()
     told = {
         "kafka": place.kafka,

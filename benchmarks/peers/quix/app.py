@@ -18,7 +18,7 @@ TOTALS = "peer.totals"
 
 
 def main(kafka: str, topics: list[str], events: int, state_dir: str) -> None:
-    """Fold until `events` are processed and committed, then print the seconds between, and MiB."""
+    """Fold until `events` are processed and committed, then print the seconds between, of clock and CPU, and MiB."""
     watch = Watch(events)
     app = Application(
         kafka,
@@ -39,8 +39,8 @@ def main(kafka: str, topics: list[str], events: int, state_dir: str) -> None:
         frame.to_topic(totals, key=lambda total: f"{total['district']}/{total['month']}")
     watch.commits()
     app.run()
-    seconds = watch.committed - watch.first
-    print(json.dumps({"seconds": seconds, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": watch.seconds, "cpu": watch.cpu, "memory": memory}))
 
 
 def fold(
@@ -69,8 +69,9 @@ class Watch:
 
     def __init__(self, events: int) -> None:
         self.app: Application
-        self.first = 0.0
-        self.committed = 0.0
+        self.seconds = 0.0
+        self.cpu = 0.0
+        self._first: tuple[float, float] | None = None
         self._left = events
 
     def commits(self) -> None:
@@ -79,13 +80,15 @@ class Watch:
 
         def noted(context: ProcessingContext, *args: Any, **named: Any) -> None:
             commit(context, *args, **named)
-            self.committed = time.monotonic()
+            if self._first is not None and self._left == 0:
+                self.seconds = time.monotonic() - self._first[0]
+                self.cpu = time.process_time() - self._first[1]
 
         ProcessingContext.commit_checkpoint = noted
 
     def processed(self, topic: str, _partition: int, _offset: int) -> None:
-        if not self.first:
-            self.first = time.monotonic()
+        if self._first is None:
+            self._first = time.monotonic(), time.process_time()
         self._left -= 1
         if self._left == 0:
             self.app.stop()
