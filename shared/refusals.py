@@ -67,6 +67,10 @@ TITLES: dict[str, Sentence] = {
         "Layanan belum dapat menjawab; coba lagi sebentar lagi.",
         "The service cannot answer yet; try again soon.",
     ),
+    "too_many_streams": Sentence(
+        "Terlalu banyak halaman yang sedang mengikuti perubahan; coba lagi sebentar lagi.",
+        "Too many pages are following the changes; try again soon.",
+    ),
     "internal": Sentence(
         "Ada kesalahan pada layanan; kejadian ini tercatat.", "The service made a mistake; it is on record."
     ),

@@ -3,6 +3,7 @@
 from services.reporting import api, pages
 from services.reporting.announcer import Announcer
 from services.reporting.api import Dashboards
+from services.reporting.front import Front
 from services.reporting.growth import Classes
 from services.reporting.handlers import handlers
 from services.reporting.live import InProcess, Live, OverRedis
@@ -21,10 +22,10 @@ TOPICS = (
 )
 
 
-def build(settings: Settings, log: Log, database: Database | None = None) -> Node:
+def build(settings: Settings, log: Log, database: Database | None = None, live: Live | None = None) -> Node:
     """One process of reporting, not yet running."""
     database = database or Database(settings.database_url, pool=settings.pool)
-    live: Live = OverRedis(settings.redis) if settings.redis else InProcess()
+    live = live or (OverRedis(settings.redis) if settings.redis else InProcess())
 
     def progress() -> Together:
         return node.progress
@@ -40,9 +41,12 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
         announce=announcer.announce,
         database=database,
     )
-    node.app.state.dashboards = Dashboards(node.context.database, live)
+    source = Dashboards(node.context.database, live, streams=settings.streams, streams_each=settings.streams_each)
+    node.app.state.dashboards = source
+    node.served = Front(node.app, node.context, source)
     node.app.include_router(api.router)
     node.app.include_router(pages.pages(settings, node.context.database))
+    node.background["streams"] = source.streams.run
     if settings.role != "worker":
         node.background["listener"] = live.listen
     if settings.role != "web":

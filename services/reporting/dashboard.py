@@ -42,7 +42,7 @@ class Snapshot(msgspec.Struct, frozen=True, dict=True):
             shown = self.districts if only is None else {only: self.districts[only]}
             cells = msgspec.json.encode({"province": self.province, "districts": shown})[1:]
             self._joined[only] = cells
-        start = {"version": self.version, "as_of": milliseconds(lag.as_of), "month": self.month, "lag": lag.shown}
+        start = {"version": self.version, "as_of": lag.moment, "month": self.month, "lag": lag.shown}
         return b"".join((msgspec.json.encode(start)[:-1], b",", cells))
 
     @cached_property
@@ -50,14 +50,18 @@ class Snapshot(msgspec.Struct, frozen=True, dict=True):
         return {}
 
 
-class Lag(msgspec.Struct, frozen=True):
+class Lag(msgspec.Struct, frozen=True, dict=True):
     """How far the dashboard is behind the log: events not applied yet, and the age of the oldest in seconds."""
 
     as_of: datetime
     events: int
     seconds: float
 
-    @property
+    @cached_property
+    def moment(self) -> str:
+        return milliseconds(self.as_of)
+
+    @cached_property
     def shown(self) -> dict[str, int | float]:
         return {"events": self.events, "seconds": round(self.seconds, 1)}
 
