@@ -44,12 +44,12 @@ Reader = Annotated[Caller, Depends(reading_caller)]
 class Dashboards:
     """Where the pages and the API take the dashboard from: the snapshot at hand, else the database."""
 
-    def __init__(self, database: Database, live: Live, *, streams: int = 2500, streams_each: int = 50) -> None:
+    def __init__(self, database: Database, live: Live, streams: Streams) -> None:
         self._database = database
         self._began = now()
         self._months = Months(self._build)
         self.live = live
-        self.streams = Streams(live.versions, most=streams, each=streams_each)
+        self.streams = streams
 
     def at_hand(self, month: str | None) -> Snapshot | None:
         """The newest snapshot, if it is of this month; None when only the database can say."""

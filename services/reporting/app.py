@@ -7,6 +7,7 @@ from services.reporting.front import Front
 from services.reporting.growth import Classes
 from services.reporting.handlers import handlers
 from services.reporting.live import InProcess, Live, OverRedis
+from services.reporting.stream import Streams
 from shared.consumer import Together
 from shared.database import Database
 from shared.events.catalogue import facts_topic, intake_topic
@@ -41,12 +42,13 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
         announce=announcer.announce,
         database=database,
     )
-    source = Dashboards(node.context.database, live, streams=settings.streams, streams_each=settings.streams_each)
+    streams = Streams(live.versions, node.metrics, most=settings.streams, each=settings.streams_each)
+    source = Dashboards(node.context.database, live, streams)
     node.app.state.dashboards = source
     node.served = Front(node.app, node.context, source)
     node.app.include_router(api.router)
     node.app.include_router(pages.pages(settings, node.context.database))
-    node.background["streams"] = source.streams.run
+    node.background["streams"] = streams.run
     if settings.role != "worker":
         node.background["listener"] = live.listen
     if settings.role != "web":

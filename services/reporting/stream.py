@@ -8,13 +8,13 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 
 from fastapi import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.security import Verified
 from shared.sockets import file_limit
+from shared.telemetry import Metrics
 from shared.web import problem
 
 HEARTBEAT_SECONDS = 15.0
@@ -38,8 +38,9 @@ _RENEW = b"event: renew\ndata: renew\n\n"
 class Streams:
     """All open streams of this process. `run` is a background task of the process."""
 
-    def __init__(self, versions: Callable[[], AsyncIterator[int]], *, most: int, each: int) -> None:
+    def __init__(self, versions: Callable[[], AsyncIterator[int]], metrics: Metrics, *, most: int, each: int) -> None:
         self._versions = versions
+        self._metrics = metrics
         self._most = most
         self._each = each
         self._open: set[_Reader] = set()
@@ -91,9 +92,11 @@ class Streams:
     def enter(self, reader: "_Reader") -> bool:
         """False when there is no room for another, or for another of this caller."""
         if self._ended or len(self._open) >= self._most or self._callers[reader.sub] >= self._each:
+            self._metrics.count("streams_refused_total")
             return False
         self._open.add(reader)
         self._callers[reader.sub] += 1
+        self._metrics.gauge("streams_open", len(self._open))
         return True
 
     def leave(self, reader: "_Reader") -> None:
@@ -101,6 +104,10 @@ class Streams:
         self._callers[reader.sub] -= 1
         if not self._callers[reader.sub]:
             del self._callers[reader.sub]
+        self._metrics.gauge("streams_open", len(self._open))
+
+    def cut(self) -> None:
+        self._metrics.count("streams_cut_total")
 
     @property
     def newest(self) -> int:
@@ -141,8 +148,9 @@ class _Reader(Response):
         leaving = asyncio.ensure_future(self._hear(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            with suppress(TimeoutError):
-                await self._tell(send)
+            await self._tell(send)
+        except TimeoutError:
+            self._streams.cut()
         finally:
             self._streams.leave(self)
             leaving.cancel()

@@ -16,6 +16,7 @@ from services.reporting import stream as streams
 from services.reporting.api import Dashboards
 from services.reporting.app import build
 from services.reporting.live import InProcess
+from shared import sockets
 from shared.embedded import EmbeddedLog
 from shared.security import LocalKey, Role
 from shared.settings import Settings
@@ -39,6 +40,9 @@ class Web:
         self.streams = source.streams
         self.stopping = asyncio.Event()
         self.port = 0
+        self.server = uvicorn.Server(
+            uvicorn.Config(self.app, log_level="critical", lifespan="off", timeout_graceful_shutdown=2)
+        )
         self.client = httpx.AsyncClient(timeout=10)
 
     @asynccontextmanager
@@ -50,18 +54,16 @@ class Web:
             listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2048))
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             self.port = listening.getsockname()[1]
-            config = uvicorn.Config(self.app, log_level="critical", lifespan="off", timeout_graceful_shutdown=2)
-            server = uvicorn.Server(config)
-            serving = asyncio.create_task(server.serve(sockets=[attentive(listening)]))
+            serving = asyncio.create_task(self.server.serve(sockets=[attentive(listening)]))
             telling = asyncio.create_task(self.streams.run(self.stopping))
 
             async def stop() -> None:
                 self.stopping.set()
-                server.should_exit = True
+                self.server.should_exit = True
                 await asyncio.wait_for(asyncio.gather(serving, telling), 10)
 
             stack.push_async_callback(stop)
-            await until(lambda: server.started, 5, "the server answers")
+            await until(lambda: self.server.started, 5, "the server answers")
             stack.push_async_callback(self.client.aclose)
             yield self
 
@@ -97,6 +99,9 @@ class Web:
         request = f"GET /v1/dashboard/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.token(sub)}\r\n\r\n"
         await loop.sock_sendall(client, request.encode())
         return client
+
+    def metric(self, name: str) -> float | None:
+        return self.node.metrics.registry.get_sample_value(f"berdaya_{name}", {"service": "reporting"})
 
     @property
     def url(self) -> str:
@@ -224,6 +229,8 @@ async def test_one_caller_has_a_few_streams_and_the_next_is_told_to_come_later(w
         assert refused.headers["content-type"] == "application/problem+json"
         assert refused.json()["code"] == "too_many_streams"
         assert int(refused.headers["retry-after"]) > 0
+        assert web.metric("streams_open") == 3
+        assert web.metric("streams_refused_total") == 1
         await stack.enter_async_context(web.read(sub=SECOND_CALLER))
     await until(lambda: web.streams.open == 0, 5, "all are forgotten")
     async with web.read() as messages:
@@ -260,6 +267,7 @@ async def test_a_client_that_does_not_read_is_cut_and_holds_up_nobody(
         await web.live.publish(snapshot(version + 1))
         assert await _next_version(messages) <= version + 1
         assert web.streams.open == 1
+        assert web.metric("streams_cut_total") == 1
         await _until_closed(client)
         assert "Traceback" not in "".join(capsys.readouterr())  # it is no fault of ours
     client.close()
@@ -274,7 +282,26 @@ async def _until_closed(client: socket.socket) -> None:
                 pass
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has these options")
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has TCP_USER_TIMEOUT")
+async def test_of_a_client_that_never_reads_not_even_the_connection_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written for it would wait in the kernel and in this process for as long as it lives."""
+    monkeypatch.setattr(streams, "SLOW_SECONDS", 0.2)
+    monkeypatch.setitem(sockets._OPTIONS, (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT"), 500)
+    async with Web(tmp_path, routed=False, most=5, each=5).running() as web:
+        client = await web.socket("deaf", buffer=4096)
+        await until(lambda: web.streams.open == 1, 5, "it is connected")
+        version = 0
+        while web.streams.open:
+            version += 1
+            await web.live.publish(snapshot(version))
+            await asyncio.sleep(0)
+        await until(lambda: not web.server.server_state.connections, 20, "the kernel has given it up")
+        client.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has TCP_USER_TIMEOUT")
 async def test_the_kernel_is_asked_to_notice_a_caller_that_is_dead() -> None:
     listening = attentive(socket.create_server(("127.0.0.1", 0)))
     with listening, socket.create_connection(listening.getsockname()):
