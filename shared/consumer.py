@@ -31,8 +31,10 @@ class Deferred(Protocol):
 
 
 IDLE_SECONDS = 0.5
-SETTLE_SECONDS = 5.0
-"""Under a load that never lets up, a part of what was put off is done at least this often."""
+SETTLE_SECONDS = (0.2, 5.0)
+"""While events come, what was put off is done this often; while the log is full, a part of it this often."""
+BOOKMARK_SECONDS = 1.0
+"""The bookmark costs a call to the broker, as long as a small batch takes: while events come, one a second."""
 
 UNSURE_SECONDS = 5.0
 """Ten times the pause between two looks at the log."""
@@ -69,6 +71,7 @@ class Together:
         self.parts: list[Progress] = []
         self.settling = asyncio.Lock()
         """Held by the one that does what was put off: two would do the same."""
+        self.settled = 0.0
 
     @property
     def behind(self) -> int:
@@ -126,7 +129,9 @@ class Consumer:
         self._deferred = deferred or _NothingDeferred()
         self._announce = announce
         self._doubted: dict[Partition, int] = {}
-        self._settled = 0.0
+        self._unsettled = False
+        self._bookmarked = 0.0
+        self._following: dict[Partition, int] = {}
         self._moved = 0.0
         self.progress = Progress()
         self._together = together or Together()
@@ -140,6 +145,7 @@ class Consumer:
         """
         self._moved = time.monotonic()
         self._doubted.clear()
+        self._following.clear()
         self.progress.gaps.clear()  # a new subscription looks again, and halts again what is still lost
         self._metrics.gauge("gaps", len(self._together.gaps))
         async with self._log.subscribe(self._group, self._topics, self.positions) as subscription:
@@ -154,13 +160,17 @@ class Consumer:
             return await offsets.following(session, list(partitions), lock=False)
 
     async def _step(self, subscription: Subscription, stopping: asyncio.Event) -> None:
-        records = await subscription.read(limit=self._batch, timeout=IDLE_SECONDS)  # 1 read a batch
+        timeout = SETTLE_SECONDS[0] if self._unsettled else IDLE_SECONDS
+        records = await subscription.read(limit=self._batch, timeout=timeout)  # 1 read a batch
         started = time.monotonic()
         full = len(records) >= self._batch
         changed = await self._commit(subscription, records) if records else False
-        if not full or started - self._settled > SETTLE_SECONDS:
+        if not records:
+            await self._bookmark(subscription)
+        self._unsettled = bool(records) and started - self._together.settled < SETTLE_SECONDS[full]
+        if not self._unsettled:
             changed = await self._settle(stopping, everything=not full) or changed
-            self._settled = time.monotonic()
+            self._together.settled = time.monotonic()
         if changed:
             await self._announce()  # 7
             self._metrics.batch_seconds.observe(time.monotonic() - started)
@@ -178,12 +188,20 @@ class Consumer:
             reached("applied")
         # 5 the transaction is committed
         reached("committed")
-        await subscription.bookmark(following)  # 6
+        self._following |= following
+        if time.monotonic() - self._bookmarked > BOOKMARK_SECONDS:
+            await self._bookmark(subscription)  # 6
         reached("bookmarked")
         if len(fresh) < len(records):
             self._metrics.count("events_dropped_total", len(records) - len(fresh))
             await self._look_for_lost_ends(subscription)
         return bool(fresh)
+
+    async def _bookmark(self, subscription: Subscription) -> None:
+        if self._following:
+            await subscription.bookmark(self._following)
+            self._following = {}
+            self._bookmarked = time.monotonic()
 
     async def _settle(self, stopping: asyncio.Event, *, everything: bool) -> bool:
         """Apply what was set free by an officer's call or another worker, and do what was put off: all or one part.
