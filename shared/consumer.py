@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from shared import offsets
 from shared.database import Database, now, run
-from shared.events.envelope import Record
+from shared.events.envelope import Record, microseconds
 from shared.failpoint import reached
 from shared.inbox import Inbox
 from shared.log import Log, Partition, Subscription
@@ -45,23 +44,41 @@ class Stalled(Exception):
 
 
 class Progress:
-    """How far this worker is, for the dashboard's `lag`, the metrics and the readiness."""
+    """How far a consumer is, for the dashboard's `lag`, the metrics and the readiness."""
 
     def __init__(self) -> None:
-        self.behind = 0
-        self.caught_up_at: datetime = now()
         self.gaps: set[Partition] = set()
+        self._began_us = microseconds(now())
+        self._looked_us: int | None = None
+        self._left: Mapping[Partition, int] = {}
+        self._since_us: dict[Partition, int | None] = {}
+        """Of partitions with something left: all of it came to the log after this moment, as far as known."""
+
+    @property
+    def behind(self) -> int:
+        return sum(self._left.values())
+
+    @property
+    def moving(self) -> int:
+        """What is left in partitions that are not halted: there standing still is a fault."""
+        return sum(count for partition, count in self._left.items() if partition not in self.gaps)
 
     @property
     def seconds(self) -> float:
         """0 when all is applied. A worker that could not look lately, the log being away, does not know that it is."""
-        age = max(0.0, (now() - self.caught_up_at).total_seconds())
-        return age if self.behind or age > UNSURE_SECONDS else 0.0
+        known = [self._since_us[partition] or self._began_us for partition in self._left]
+        oldest_us = min(known, default=self._looked_us or self._began_us)
+        age = max(0.0, (microseconds(now()) - oldest_us) / 1e6)
+        return age if self._left or age > UNSURE_SECONDS else 0.0
 
-    def note(self, behind: int) -> None:
-        self.behind = behind
-        if not behind:
-            self.caught_up_at = now()
+    def note(self, left: Mapping[Partition, int], applied: Mapping[Partition, int | None]) -> None:
+        """`left` is what the log holds beyond what is applied; `applied`: when it took the last of that, if it says."""
+        since_us = {partition: self._since_us.get(partition, self._looked_us) for partition in left}
+        for partition, taken_us in applied.items():
+            if partition in since_us and taken_us is not None:
+                since_us[partition] = max(since_us[partition] or 0, taken_us)
+        self._left, self._since_us = left, since_us
+        self._looked_us = microseconds(now())
 
 
 class Together:
@@ -132,6 +149,7 @@ class Consumer:
         self._unsettled = False
         self._bookmarked = 0.0
         self._following: dict[Partition, int] = {}
+        self._applied: Mapping[Partition, int | None] = {}
         self._moved = 0.0
         self.progress = Progress()
         self._together = together or Together()
@@ -174,8 +192,8 @@ class Consumer:
         if changed:
             await self._announce()  # 7
             self._metrics.batch_seconds.observe(time.monotonic() - started)
-        self.progress.note(await subscription.behind())
-        self._watch(subscription, await subscription.behind(but=self.progress.gaps), moved=bool(records))
+        self.progress.note(await subscription.behind(), self._applied)
+        self._watch(subscription, moved=bool(records))
 
     async def _commit(self, subscription: Subscription, records: Sequence[Record]) -> bool:
         reached("read")
@@ -184,7 +202,7 @@ class Consumer:
             if fresh:
                 await self._inbox.apply(session, fresh)  # 4 apply
                 reached("row saved")
-                await offsets.save(session, following, fresh)
+                self._applied = await offsets.save(session, following, fresh)
             reached("applied")
         # 5 the transaction is committed
         reached("committed")
@@ -303,11 +321,10 @@ class Consumer:
             **more,
         )
 
-    def _watch(self, subscription: Subscription, behind: int, *, moved: bool) -> None:
-        """`behind` leaves out the halted partitions: their standing still is known, that of the others is not."""
+    def _watch(self, subscription: Subscription, *, moved: bool) -> None:
         self._metrics.gauge("events_behind", self._together.behind)
         self._metrics.gauge("seconds_behind", self._together.seconds)
-        stuck = behind > 0 or not subscription.assigned
+        stuck = self.progress.moving > 0 or not subscription.assigned
         if moved or not stuck:
             self._moved = time.monotonic()
         elif time.monotonic() - self._moved > self._stall:
