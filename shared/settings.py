@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         le=300,
         description="Seconds without a sign of life after which Kafka gives a worker's partitions to another.",
     )
+    growth_rule: int = Field(
+        default=1, ge=1, description="The version of the growth rule in force; all processes of reporting must agree."
+    )
     json_logs: bool = Field(default=True, description="One JSON object per log line; false prints for people.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least level logged."

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.reporting.dashboard import Lag, Snapshot, build
 from services.reporting.live import Live
 from services.reporting.months import Months
+from services.reporting.overrides import read_counting
+from services.reporting.rule_versions import FIRST, RULES, GrowthRule
 from services.reporting.rules import growth, month_name
 from services.reporting.stream import Streams
 from shared.database import Database, now, run
@@ -139,7 +141,9 @@ async def business(beneficiary_id: UUID, who: Reader, here: Here) -> Response:
 
 async def read_business(session: AsyncSession, beneficiary_id: UUID) -> dict[str, Any] | None:
     """One business as the contract shapes it, or None."""
-    found = await run(session, "SELECT no, district FROM person WHERE beneficiary_id = :id", id=beneficiary_id)
+    found = await run(
+        session, "SELECT no, district, growth_rule FROM person WHERE beneficiary_id = :id", id=beneficiary_id
+    )
     person = found.first()
     if person is None:
         return None
@@ -149,21 +153,26 @@ async def read_business(session: AsyncSession, beneficiary_id: UUID) -> dict[str
            FROM report WHERE person_no = :no ORDER BY month""",
         no=person.no,
     )
-    reports = [{**row, "month": month_name(row["month"])} for row in rows.mappings()]
+    found_rows = rows.mappings().all()
+    newest = found_rows[-1]["month"] if found_rows else None
+    reports = [{**row, "month": month_name(row["month"])} for row in found_rows]
+    rule = RULES[person.growth_rule or FIRST.version]
+    override = await read_counting(session, person.no, newest)
     return {
         "beneficiary_id": str(beneficiary_id),
         "district": person.district,
-        "growth": _evidence([(report["month"], report["net_profit"]) for report in reports]),
+        "growth": _evidence([(report["month"], report["net_profit"]) for report in reports], rule, override),
         "reports": reports,
     }
 
 
-def _evidence(reports: list[tuple[str, int]]) -> dict[str, Any]:
-    found = growth(reports)
+def _evidence(reports: list[tuple[str, int]], rule: GrowthRule, override: dict[str, Any] | None) -> dict[str, Any]:
+    """The effective class, and beside it the computed one with its evidence."""
+    found = growth(reports, rule)
     return {
-        "class": found.growth_class,
+        "class": override["class"] if override else found.growth_class,
         "computed": found.growth_class,
-        "override": None,
+        "override": override,
         "rule_version": found.rule_version,
         "window": found.window,
         "months": found.months,
