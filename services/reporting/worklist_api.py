@@ -48,6 +48,12 @@ def list_reader(who: Reader) -> Caller:
     return who
 
 
+def today() -> date:
+    """The day it is in East Java: two reasons depend on it."""
+    return jakarta_day(now())
+
+
+Today = Annotated[date, Depends(today)]
 InForce = Annotated[GrowthRule, Depends(growth_rule)]
 ListReader = Annotated[Caller, Depends(list_reader)]
 District = Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])]
@@ -73,10 +79,6 @@ class Confirmation(BaseModel):
     """The month that was checked: refused when the line is by now about another one."""
 
 
-def today() -> date:
-    return jakarta_day(now())
-
-
 def filters_for(who: Caller, district: str | None, reason: Reason | None, owner: str | None) -> Filters:
     """What this caller may ask for. Raises Refused `not_found` for a foreign district, and for one that is none."""
     if district is not None and (district not in DISTRICTS or not who.sees(district)):
@@ -88,6 +90,7 @@ def filters_for(who: Caller, district: str | None, reason: Reason | None, owner:
 async def worklist(
     who: ListReader,
     here: Here,
+    day: Today,
     district: District = None,
     reason: Reason | None = None,
     owner: Annotated[str | None, Query(max_length=128, description="Empty: what nobody sees to.")] = None,
@@ -100,18 +103,18 @@ async def worklist(
     """A district officer sees the own district; another one is 404. `counts.reasons` leaves the filter `reason` out."""
     filters = filters_for(who, district, reason, owner)
     if format is not None:
-        return await export(here.database, filters, sort, format, lang)
+        return await export(here.database, day, filters, sort, format, lang)
     async with here.database.reading(still=True) as session:
         try:
-            page = await read_page(session, today(), filters, sort=sort, cursor=cursor, limit=limit)
+            page = await read_page(session, day, filters, sort=sort, cursor=cursor, limit=limit)
         except BadCursor:
             raise Refused("invalid_request", errors=[{"at": "query.cursor", "why": "not_of_this_list"}]) from None
-        counts = await count(session, today(), filters._replace(reason=None))
+        counts = await count(session, day, filters._replace(reason=None))
     by_reason = {each: sum(row.get(each, 0) for row in counts.values()) for each in Reason}
     by_district = {code: sum(_chosen(row, reason).values()) for code, row in sorted(counts.items())}
     return _json(
         {
-            "today": today(),
+            "today": day,
             "total": sum(by_district.values()),
             "counts": {
                 "reasons": by_reason,
@@ -124,48 +127,48 @@ async def worklist(
 
 
 @router.get("/v1/worklist/counts", summary="Open lines by district and reason")
-async def counts(who: Reader, here: Here) -> Response:
+async def counts(who: Reader, here: Here, day: Today) -> Response:
     """Every district the caller sees, every reason, also where there is none."""
     async with here.database.reading() as session:
-        found = await open_counts(session, today())
+        found = await open_counts(session, day)
     districts = {
         code: {reason: found.get(code, {}).get(reason, 0) for reason in Reason} for code in DISTRICTS if who.sees(code)
     }
-    return _json({"today": today(), "districts": districts})
+    return _json({"today": day, "districts": districts})
 
 
 @router.put("/v1/worklist/{beneficiary_id}/{reason}", summary="Who sees to a line, until when, with a note")
 async def put_assignment(
-    beneficiary_id: UUID, reason: Reason, who: Officer, writing: Writing, body: Assignment
+    beneficiary_id: UUID, reason: Reason, who: Officer, writing: Writing, day: Today, body: Assignment
 ) -> Response:
     """In place of what was there. 409 `not_on_worklist` when the line is not open."""
 
     async def work(session: AsyncSession) -> object:
         wanted = Assign(body.owner, body.due, body.note)
-        return (await assign(session, who, beneficiary_id, reason, wanted, today())).shown()
+        return (await assign(session, who, beneficiary_id, reason, wanted, day)).shown()
 
     return await writing.once(who, work)
 
 
 @router.post("/v1/worklist/{beneficiary_id}/suspicious_report/confirm", summary="The suspicious turnover is right")
 async def confirm_report(
-    beneficiary_id: UUID, who: Officer, writing: Writing, rule: InForce, body: Confirmation
+    beneficiary_id: UUID, who: Officer, writing: Writing, rule: InForce, day: Today, body: Confirmation
 ) -> Response:
     """Closes the line; the same month with another turnover opens it again. Answers with the line as it was."""
 
     async def work(session: AsyncSession) -> object:
-        line = await confirm(session, who, beneficiary_id, body.note, today(), rule=rule, month=body.month)
+        line = await confirm(session, who, beneficiary_id, body.note, day, rule=rule, month=body.month)
         return line.shown()
 
     return await writing.once(who, work)
 
 
 async def export(
-    database: Database, filters: Filters, sort: Sort, kind: Format, language: Language
+    database: Database, day: date, filters: Filters, sort: Sort, kind: Format, language: Language
 ) -> StreamingResponse:
     """The whole list as one file, written before the first byte is sent: a fault is then still an honest answer."""
     async with database.reading(still=True) as session:
-        lines = [line async for line in read_all(session, today(), filters, sort=sort)]
+        lines = [line async for line in read_all(session, day, filters, sort=sort)]
     out = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by the sender
     try:
         await asyncio.to_thread(write, kind, lines, WORDS[language], out)
@@ -173,7 +176,7 @@ async def export(
         out.close()
         raise
     out.seek(0)
-    name = f"berdaya-{'daftar-kerja' if language == 'id' else 'worklist'}-{today().isoformat()}.{kind}"
+    name = f"berdaya-{'daftar-kerja' if language == 'id' else 'worklist'}-{day.isoformat()}.{kind}"
     return StreamingResponse(
         _chunks(out),
         media_type=MEDIA_TYPES[kind],
