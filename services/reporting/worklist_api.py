@@ -17,7 +17,16 @@ from services.reporting.rule_versions import GrowthRule
 from services.reporting.wording import WORDS, Language
 from services.reporting.worklist_commands import OFFICERS, Assign, assign, confirm
 from services.reporting.worklist_export import MEDIA_TYPES, Format, write
-from services.reporting.worklist_lines import BadCursor, Filters, Sort, count, open_counts, read_all, read_page
+from services.reporting.worklist_lines import (
+    BadCursor,
+    Filters,
+    Sort,
+    open_counts,
+    read_all,
+    read_page,
+    read_tally,
+    total,
+)
 from services.reporting.worklist_rules import Reason, jakarta_day
 from shared.database import Database, now
 from shared.events.districts import DISTRICTS
@@ -109,15 +118,16 @@ async def worklist(
             page = await read_page(session, day, filters, sort=sort, cursor=cursor, limit=limit)
         except BadCursor:
             raise Refused("invalid_request", errors=[{"at": "query.cursor", "why": "not_of_this_list"}]) from None
-        counts = await count(session, day, filters._replace(reason=None))
-    by_reason = {each: sum(row.get(each, 0) for row in counts.values()) for each in Reason}
-    by_district = {code: sum(_chosen(row, reason).values()) for code, row in sorted(counts.items())}
+        tally = await read_tally(session, day, filters.district)
+    by_district = {
+        code: total(tally, filters._replace(district=code)) for code in sorted({part.district for part in tally})
+    }
     return _json(
         {
             "today": day,
-            "total": sum(by_district.values()),
+            "total": total(tally, filters),
             "counts": {
-                "reasons": by_reason,
+                "reasons": {each: total(tally, filters._replace(reason=each)) for each in Reason},
                 "districts": {code: lines for code, lines in by_district.items() if lines},
             },
             "items": [line.shown() for line in page.lines],
@@ -188,10 +198,6 @@ def _chunks(file: IO[bytes]) -> Any:
     with file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk
-
-
-def _chosen(row: dict[Reason, int], reason: Reason | None) -> dict[Reason, int]:
-    return row if reason is None else {reason: row.get(reason, 0)}
 
 
 def _json(body: object) -> Response:

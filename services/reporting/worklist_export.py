@@ -20,12 +20,12 @@ MEDIA_TYPES: Mapping[Format, str] = {
 _WIDTHS = (11, 18, 18, 24, 11, 60, 60, 18, 11, 40, 38)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a spreadsheet takes for the beginning of one (OWASP, CSV injection)."""
-_COLUMNS = ("code", "district", "business", "reason", "since", "evidence", "next_step", "owner", "due", "note", "id")
+COLUMNS = ("code", "district", "business", "reason", "since", "evidence", "next_step", "owner", "due", "note", "id")
 
 
 def write(kind: Format, lines: Sequence[Line], words: Words, out: IO[bytes]) -> None:
     """One line per row below a row of headings, in one language. Dates are YYYY-MM-DD."""
-    headings = [words(f"export.{name}") for name in _COLUMNS]
+    headings = [words(f"export.{name}") for name in COLUMNS]
     _WRITERS[kind](headings, [_row(line, words) for line in lines], out)
 
 

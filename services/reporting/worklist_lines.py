@@ -6,7 +6,7 @@ Every statement is one pass over what is stored; nothing is written when the lis
 import base64
 import binascii
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
@@ -60,6 +60,10 @@ class Line(NamedTuple):
     set_by: str | None
     set_at: datetime | None
 
+    @property
+    def due_day(self) -> date | None:
+        return date.fromisoformat(self.due) if self.due else None
+
     def shown(self) -> dict[str, Any]:
         """As the API answers it."""
         return {
@@ -75,6 +79,22 @@ class Line(NamedTuple):
             "note": self.note,
             "assigned": {"by": self.set_by, "at": self.set_at} if self.set_by else None,
         }
+
+
+class Tally(NamedTuple):
+    """Lines of one district, reason and owner ('' for nobody)."""
+
+    district: str
+    reason: Reason
+    owner: str
+    lines: int
+
+    def passes(self, filters: Filters) -> bool:
+        return (
+            filters.district in (None, self.district)
+            and filters.reason in (None, self.reason)
+            and filters.owner in (None, self.owner)
+        )
 
 
 class Page(NamedTuple):
@@ -119,23 +139,29 @@ async def read_all(
             return
 
 
-async def count(session: AsyncSession, today: date, filters: Filters) -> dict[str, dict[Reason, int]]:
-    """How many lines there are, by district and reason; what has none is left out."""
-    statement, parameters = _lines(today, filters)
+async def read_tally(session: AsyncSession, today: date, district: str | None = None) -> list[Tally]:
+    """How many lines there are, by district, reason and owner; what has none is left out."""
+    statement, parameters = _lines(today, Filters(district))
     found = await run(
         session,
-        f"SELECT c.district, c.reason, count(*) AS lines FROM ({statement}) c GROUP BY c.district, c.reason",
+        f"""SELECT c.district, c.reason, coalesce(c.owner, '') AS owner, count(*) AS lines FROM ({statement}) c
+            GROUP BY c.district, c.reason, coalesce(c.owner, '')""",
         **parameters,
     )
-    counts: defaultdict[str, dict[Reason, int]] = defaultdict(dict)
-    for row in found:
-        counts[row.district][Reason(row.reason)] = row.lines
-    return dict(counts)
+    return [Tally(row.district, Reason(row.reason), row.owner, row.lines) for row in found]
+
+
+def total(tally: Iterable[Tally], filters: Filters = Filters()) -> int:  # noqa: B008 - immutable
+    """The lines that pass the filters."""
+    return sum(part.lines for part in tally if part.passes(filters))
 
 
 async def open_counts(session: AsyncSession, today: date) -> dict[str, dict[Reason, int]]:
-    """Open lines of the whole province, by district and reason."""
-    return await count(session, today, Filters())
+    """Open lines of the whole province, by district and reason; what has none is left out."""
+    counts: defaultdict[str, defaultdict[Reason, int]] = defaultdict(lambda: defaultdict(int))
+    for part in await read_tally(session, today):
+        counts[part.district][part.reason] += part.lines
+    return {district: dict(reasons) for district, reasons in counts.items()}
 
 
 def _lines(today: date, filters: Filters) -> tuple[str, dict[str, Any]]:
