@@ -70,23 +70,18 @@ class GrowthRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         )
 
 
-RULES: Mapping[int, GrowthRule] = MappingProxyType(
-    {
-        rule.version: rule
-        for rule in (
-            GrowthRule(
-                version=1,
-                window_months=6,
-                reports_needed=3,
-                level_reports=3,
-                scale_floor=100_000,
-                declining_rate=Decimal("-0.05"),
-                growing_rate=Decimal("0.03"),
-                ordinary_level=1_500_000,
-            ),
-        )
-    }
+_OFFICE = GrowthRule(
+    version=1,
+    window_months=6,
+    reports_needed=3,
+    level_reports=3,
+    scale_floor=100_000,
+    declining_rate=Decimal("-0.05"),
+    growing_rate=Decimal("0.03"),
+    ordinary_level=1_500_000,
 )
+_RULES = {rule.version: rule for rule in (_OFFICE,)}
+RULES: Mapping[int, GrowthRule] = MappingProxyType(_RULES)
 """Every version that has ever given a class. `BERDAYA_GROWTH_RULE` says which is in force."""
 
 FIRST = RULES[1]
