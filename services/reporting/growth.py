@@ -41,12 +41,8 @@ class Classes:
 
         Districts are locked before anything is taken: a report that arrives now waits, or is seen.
         """
-        if not self._adopted:  # the rule was switched: every business another one looked at
-            await run(
-                session,
-                f"INSERT INTO growth_due (person_no) {_OTHER_RULE} ORDER BY no ON CONFLICT DO NOTHING",
-                version=self._rule.version,
-            )
+        if not self._adopted and await self._adopt(session):
+            return True
         found = await run(
             session,
             "SELECT d.person_no, p.district FROM growth_due d JOIN person p ON p.no = d.person_no "
@@ -65,6 +61,18 @@ class Classes:
         )
         await conclude(session, {row.person_no: row.time_us for row in taken}, self._rule)
         return len(due) == _AT_ONCE
+
+    async def _adopt(self, session: AsyncSession) -> bool:
+        """After a switch of the rule: make due what another one looked at. True when there was any.
+
+        In a transaction of its own: with these rows in hand nobody may ask for a district.
+        """
+        other = await run(
+            session,
+            f"INSERT INTO growth_due (person_no) {_OTHER_RULE} ORDER BY no ON CONFLICT DO NOTHING RETURNING person_no",
+            version=self._rule.version,
+        )
+        return other.first() is not None
 
 
 _OTHER_RULE = """SELECT no FROM person WHERE growth_rule <> :version

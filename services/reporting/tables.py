@@ -148,6 +148,7 @@ class WorkItem(Reporting, table=True):
 
     __tablename__ = "work_item"
     __table_args__ = (
+        Index("work_item_history", "person_no", "id"),
         Index("work_item_open", "person_no", "reason", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
         CheckConstraint(
             "reason IN ('declining', 'idle_asset', 'wages_exceed_turnover', 'suspicious_report')",

@@ -17,6 +17,7 @@ from services.reporting.rule_versions import GrowthRule
 from services.reporting.wording import WORDS, Language
 from services.reporting.worklist_commands import OFFICERS, Assign, assign, confirm
 from services.reporting.worklist_export import MEDIA_TYPES, Format, write
+from services.reporting.worklist_history import read_confirmations, read_items
 from services.reporting.worklist_lines import (
     BadCursor,
     Filters,
@@ -28,7 +29,7 @@ from services.reporting.worklist_lines import (
     total,
 )
 from services.reporting.worklist_rules import Reason, jakarta_day
-from shared.database import Database, now
+from shared.database import Database, now, run
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
 from shared.security import Caller, Role
@@ -145,6 +146,19 @@ async def counts(who: Reader, here: Here, day: Today) -> Response:
         code: {reason: found.get(code, {}).get(reason, 0) for reason in Reason} for code in DISTRICTS if who.sees(code)
     }
     return _json({"today": day, "districts": districts})
+
+
+@router.get("/v1/worklist/{beneficiary_id}", summary="All that was ever on the list about one business")
+async def history(beneficiary_id: UUID, who: ListReader, here: Here) -> Response:
+    """What its reports opened, newest first, with what closed it, and the turnovers that were confirmed."""
+    async with here.database.reading(still=True) as session:
+        found = await run(session, "SELECT no, district FROM person WHERE beneficiary_id = :id", id=beneficiary_id)
+        person = found.first()
+        if person is None or not who.sees(person.district):
+            raise Refused("not_found")
+        items = await read_items(session, person.no)
+        confirmed = await read_confirmations(session, person.no)
+    return _json({"beneficiary_id": beneficiary_id, "items": items, "confirmed": confirmed})
 
 
 @router.put("/v1/worklist/{beneficiary_id}/{reason}", summary="Who sees to a line, until when, with a note")

@@ -345,6 +345,40 @@ async def test_a_confirmed_report_leaves_the_list_and_comes_back_with_another_am
     assert await listed(office) == {("B-1", "suspicious_report"): "2026-09-01"}
 
 
+async def test_the_history_of_a_business_says_what_closed_each_line_and_what_was_confirmed(office: Office) -> None:
+    await office.hear(person(), *SUSPICIOUS)
+    await ask(office, "PUT", f"/v1/worklist/{where()}/suspicious_report", OFFICER, {"owner": "ratna"})
+    path = f"/v1/worklist/{where()}/suspicious_report/confirm"
+    await ask(office, "POST", path, OFFICER, {"note": "Cocok dengan buku kas"})
+    later = NOVEMBER + HOUR
+    await office.hear(report(month="2026-10", wages=2 * MILLION, turnover=MILLION, time=later))
+    found = (await ask(office, "GET", f"/v1/worklist/{where()}", OFFICER)).json()
+    assert [item["reason"] for item in found["items"][1:]] == ["declining", "suspicious_report"]
+    wages, _, zero = found["items"]
+    assert (wages["reason"], wages["since"], wages["opened"], wages["closed"]) == (
+        "wages_exceed_turnover",
+        "2026-10",
+        "2026-11-05T03:00:00Z",
+        None,
+    )
+    assert (zero["reason"], zero["opened"], zero["closed"]["by"], zero["owner"]) == (
+        "suspicious_report",
+        "2026-11-05T02:00:00Z",
+        "confirmed",
+        "ratna",
+    )
+    (confirmed,) = found["confirmed"]
+    assert (confirmed["month"], confirmed["turnover"], confirmed["by"], confirmed["note"]) == (
+        "2026-09",
+        10 * MILLION,
+        "ratna",
+        "Cocok dengan buku kas",
+    )
+    assert (await ask(office, "GET", f"/v1/worklist/{where()}", TUBAN_OFFICER)).status_code == 404
+    assert (await ask(office, "GET", f"/v1/worklist/{uuid4()}", PROVINCE)).status_code == 404
+    assert (await ask(office, "GET", f"/v1/worklist/{where()}", VIEWER)).status_code == 403
+
+
 # Who may
 
 

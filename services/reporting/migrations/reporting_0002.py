@@ -84,6 +84,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(closed_us IS NULL) = (closed_by IS NULL)", name="work_item_closed"),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("work_item_history", "work_item", ["person_no", "id"], unique=False)
     op.create_index(
         "work_item_open",
         "work_item",
@@ -111,6 +112,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("closed_us IS NULL"),
         postgresql_where=sa.text("closed_us IS NULL"),
     )
+    op.drop_index("work_item_history", table_name="work_item")
     op.drop_table("work_item")
     op.drop_index(
         "override_in_force",
