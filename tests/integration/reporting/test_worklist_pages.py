@@ -14,8 +14,8 @@ from services.reporting.worklist_api import today
 from shared.security import Caller, Role
 from tests.helpers import bearer
 from tests.integration.conftest import DatabaseFor
-from tests.integration.test_reporting import BOJONEGORO, MILLION, SURABAYA, TUBAN, Office, person, report
-from tests.integration.test_worklist import SUSPICIOUS, TODAY, grant, lines, where
+from tests.integration.reporting.office import BOJONEGORO, MILLION, SURABAYA, TUBAN, Office, person, report
+from tests.integration.reporting.test_worklist import SUSPICIOUS, TODAY, grant, lines, where
 
 LINE = f"/worklist/{where()}/suspicious_report"
 OFFICER = Caller("ratna", Role.district_officer, BOJONEGORO)

@@ -24,7 +24,7 @@ from shared.embedded import EmbeddedLog
 from shared.security import Caller, Role
 from shared.settings import Settings
 from tests.integration.conftest import DatabaseFor
-from tests.integration.test_reporting import (
+from tests.integration.reporting.office import (
     BOJONEGORO,
     HOUR,
     MILLION,
@@ -36,7 +36,7 @@ from tests.integration.test_reporting import (
     person,
     report,
 )
-from tests.integration.test_worklist import PROVINCE, TODAY, TUBAN_OFFICER, ask, listed, where
+from tests.integration.reporting.test_worklist import PROVINCE, TODAY, TUBAN_OFFICER, ask, listed, where
 
 ADMIN = Caller("root", Role.admin, None)
 OVERRIDE = f"/v1/businesses/{where()}/override"

@@ -29,7 +29,7 @@ from shared.security import Caller, Role
 from shared.tables import Chassis
 from tests.helpers import bearer, from_service
 from tests.integration.conftest import DatabaseFor
-from tests.integration.test_reporting import (
+from tests.integration.reporting.office import (
     BOJONEGORO,
     HOUR,
     MILLION,
