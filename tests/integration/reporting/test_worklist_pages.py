@@ -172,7 +172,7 @@ async def test_what_is_no_form_of_ours_takes_nothing_away(site: Site) -> None:
         ({"Sec-Fetch-Site": "same-origin"}, 303),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Origin": "https://evil.example"}, 403),
-        ({"Origin": "http://reporting"}, 303),
+        ({"Origin": "http://service"}, 303),
     ],
 )
 @pytest.mark.parametrize("address", [LINE, f"{LINE}/confirm"])
