@@ -5,7 +5,7 @@ It looks at the envelope only. What concerns the data is answered by receipt, as
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import json
 
 from shared.database import run
@@ -70,17 +70,24 @@ async def receipt(
     event_id: str,
     here: Here,
     who: Annotated[Caller, Depends(allow(Role.district_system, Role.district_officer))],
+    source: Annotated[str | None, Query(max_length=128, examples=["/district/3522/simdu"])] = None,
 ) -> Response:
-    """404 until there is one. `deliveries` says how often the event came."""
-    if not event_id.isprintable():
+    """404 until there is one. `deliveries` says how often the event came.
+
+    Ids are unique per source: of two systems with one id, `source` says whose is meant; without it the later receipt
+    is shown.
+    """
+    if not f"{event_id}{source or ''}".isprintable():
         raise Refused("not_found")
     async with here.database.reading() as session:
         found = await run(
             session,
             "SELECT type, verdict, reason, detail, warnings, at, deliveries FROM inbox "
-            "WHERE district = :district AND event_id = :event_id ORDER BY at DESC",
+            "WHERE district = :district AND event_id = :event_id AND source = coalesce(:source, source) "
+            "ORDER BY at DESC LIMIT 1",
             district=who.district,
             event_id=event_id,
+            source=source,
         )
         row = found.first()
     if row is None:

@@ -90,8 +90,10 @@ SENTENCES = {
         "A newer revision is already known; this one is not used.",
     ),
     "revision_conflict": Sentence(
-        "Ada isi lain dengan nomor revisi sama dan waktu lebih baru. Kirim lagi dengan nomor revisi lebih tinggi.",
-        "Other content with the same revision and a later time is in force. Send it again with a higher revision.",
+        "Isi lain dengan nomor revisi sama dan waktu lebih baru mengalahkan isi ini. Bila isi ini yang benar, kirim "
+        "lagi dengan nomor revisi lebih tinggi.",
+        "Other content with the same revision and a later time prevailed over this one. If this is the right one, send "
+        "it again with a higher revision.",
     ),
     "unknown_beneficiary": Sentence(
         "Warga binaan belum dikenal; peristiwa ini menunggu. Kirim beneficiary-recorded untuk district_ref ini.",

@@ -254,7 +254,9 @@ WARNINGS = {
         "The NIK was first issued in another district; often the person has moved.",
     ),
     "revision_conflict": Sentence(
-        "Nomor revisi yang sama pernah dikirim dengan isi lain; yang waktunya lebih baru berlaku.",
-        "The same revision was sent with other content; the one with the later time is in force.",
+        "Nomor revisi yang sama pernah dikirim dengan isi lain; dari keduanya, yang waktunya lebih baru yang dipakai, "
+        "selama tidak ada revisi yang lebih tinggi.",
+        "The same revision was sent with other content; of those the one with the later time counts, as long as there "
+        "is no higher revision.",
     ),
 }
