@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import json
 
+from shared import manifests
 from shared.database import run
 from shared.events import receipts
 from shared.events.catalogue import CATALOGUE, intake_topic
+from shared.events.control import MANIFEST
 from shared.events.envelope import (
     BATCH,
     STRUCTURED,
@@ -82,7 +84,7 @@ async def receipt(
     async with here.database.reading() as session:
         found = await run(
             session,
-            "SELECT type, verdict, reason, detail, warnings, at, deliveries FROM inbox "
+            "SELECT source, type, verdict, reason, detail, warnings, at, deliveries FROM inbox "
             "WHERE district = :district AND event_id = :event_id AND source = coalesce(:source, source) "
             "ORDER BY at DESC LIMIT 1",
             district=who.district,
@@ -90,16 +92,20 @@ async def receipt(
             source=source,
         )
         row = found.first()
-    if row is None:
-        raise Refused("not_found")
-    answer = receipts.Answer(receipts.Verdict(row.verdict), row.reason, row.detail)
+        if row is None:
+            raise Refused("not_found")
+        verdict, warnings = receipts.Verdict(row.verdict), tuple(row.warnings.split())
+        answer = receipts.Answer(verdict, row.reason, row.detail, warnings)
+        if row.type == MANIFEST:
+            named = {"district": str(who.district), "source": row.source, "event_id": event_id}
+            answer = await manifests.present_answer(session, answer, **named)
     body = {
         "event_id": event_id,
         "event_type": row.type,
-        "verdict": row.verdict,
-        "reason": row.reason,
+        "verdict": answer.verdict,
+        "reason": answer.reason,
         "message": receipts.message(answer),
-        "warnings": row.warnings.split(),
+        "warnings": answer.warnings,
         "at": row.at,
         "deliveries": row.deliveries,
     }
@@ -114,7 +120,7 @@ def _record(service: str, who: Caller, part: bytes, index: int) -> tuple[str, Ou
         code = {"too_large": "too_large", "not_json": "malformed"}.get(error.reason, "invalid_request")
         raise _BadEvent(code, index, error.detail) from None
     entry = CATALOGUE.get(envelope.type)
-    if entry is None or entry.family != "intake" or entry.service != service:
+    if entry is None or entry.family != "intake" or service not in entry.services:
         where = f"send it to {entry.service}" if entry and entry.family == "intake" else "see the list in the contract"
         raise _BadEvent("unknown_type", index, where)
     if who.district is None or source_district(envelope.source) != who.district:

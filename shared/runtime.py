@@ -18,10 +18,11 @@ import uvloop
 from fastapi import FastAPI, Response
 from starlette.types import ASGIApp
 
-from shared import intake, web
+from shared import intake, manifests, web
 from shared.consumer import Consumer, Deferred, Together
 from shared.database import Database, is_transient, run
 from shared.embedded import EmbeddedLog
+from shared.events.control import MANIFEST
 from shared.inbox import Handler, Inbox
 from shared.kafka import KafkaLog
 from shared.log import Log, LogUnavailable
@@ -74,7 +75,7 @@ class Node:
         self._faults: dict[str, tuple[float, str]] = {}
         self.background: dict[str, Background] = {}
         """More to run beside the web side, whatever the role: e.g. listening for announcements."""
-        self.inbox = Inbox(handlers, self.metrics)
+        self.inbox = Inbox({**handlers, MANIFEST: manifests.taking(name)}, self.metrics)
         self.relay = Relay(name, self.database, log, self.metrics)
         more = {"announce": announce} if announce else {}
         self.progress = Together()
@@ -104,6 +105,7 @@ class Node:
         """What the server is given: the application, or what a service puts in front of it."""
         web.install(self.app, self.context)
         self.app.include_router(intake.router)
+        self.app.include_router(manifests.router)
         self._add_probes()
 
     @asynccontextmanager

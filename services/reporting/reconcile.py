@@ -25,6 +25,7 @@ from services.reporting.views import (
     View,
 )
 from services.reporting.worklist import follow, read_confirmed, read_open
+from shared import last_heard
 from shared.database import Database, lock_districts, run, set_wise
 from shared.events.districts import DISTRICTS
 
@@ -70,7 +71,7 @@ async def reconcile(database: Database) -> list[str]:
         found = []
         for view in _RECOMPUTED:
             found += await _compare(session, view)
-        return found + await _compare_businesses(session)
+        return found + await _compare_businesses(session) + await last_heard.differences(session)
 
 
 async def rebuild(database: Database) -> int:
@@ -93,6 +94,7 @@ async def rebuild(database: Database) -> int:
             names = ", ".join((*view.keys, *view.columns))
             await run(session, f"DELETE FROM {view.table}")
             await run(session, f"INSERT INTO {view.table} ({names}) {recomputed}")
+        await last_heard.rebuild(session)
         await forget(session)
         return len(wrong)
 
