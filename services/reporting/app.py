@@ -1,6 +1,6 @@
 """The reporting service, put together."""
 
-from services.reporting import api, growth_api, pages, worklist_api
+from services.reporting import api, growth_api, measures, pages, worklist_api
 from services.reporting.announcer import Announcer
 from services.reporting.api import Dashboards
 from services.reporting.front import Front
@@ -49,7 +49,7 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     node.app.state.dashboards = source
     node.app.state.growth_rule = rule
     node.served = Front(node.app, node.context, source)
-    for router in (api.router, growth_api.router, worklist_api.router):
+    for router in (api.router, growth_api.router, worklist_api.router, measures.router):
         node.app.include_router(router)
     node.app.include_router(pages.pages(settings, node.context.database))
     node.background["streams"] = streams.run

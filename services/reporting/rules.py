@@ -11,6 +11,9 @@ import msgspec
 from services.reporting.rule_versions import GrowthRule
 from shared.events.receipts import Sentence
 
+SILENT_DAYS = 7
+"""A district of which nothing was heard for more days than this is silent."""
+
 _EPOCH = date(1970, 1, 1)
 _DAY_US = 24 * 60 * 60 * 1_000_000
 _JAKARTA_US = 7 * 60 * 60 * 1_000_000

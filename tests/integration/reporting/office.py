@@ -63,6 +63,7 @@ def person(
     version: int = 1,
     district: str = BOJONEGORO,
     event_id: str | None = None,
+    skills: tuple[str, ...] = ("sewing",),
 ) -> Record:
     """The registry's fact about a person."""
     number = beneficiary_id(district, ref)
@@ -77,7 +78,7 @@ def person(
         sex=Sex.female,
         birth_year=1990,
         disabilities=(),
-        skills=("sewing",),
+        skills=skills,
         unit=None,
     )
     return from_service(
@@ -133,6 +134,8 @@ def grant(
     year: int = 2026,
     district: str = BOJONEGORO,
     to: str = "B-1",
+    kind: str = "equipment",
+    on: date = date(2026, 11, 4),
 ) -> Record:
     number = grant_id(district, ref)
     whose = beneficiary_id(district, to)
@@ -141,10 +144,10 @@ def grant(
         grant_id=number,
         beneficiary_id=whose,
         district=district,
-        kind=GrantKind.equipment,
+        kind=GrantKind(kind),
         amount=amount,
         fiscal_year=year,
-        on=date(2026, 11, 4),
+        on=on,
     )
     return from_service("grants", fact, event_id=f"grant/{number}/{version}", time=NOVEMBER, key=str(whose))
 
