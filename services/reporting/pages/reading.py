@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.reporting import rules
 from services.reporting.api import Dashboards, Reader, dashboards, read_business
 from services.reporting.dashboard import Snapshot
+from services.reporting.freshness import Freshness, longest_silent_first, read_freshness
 from services.reporting.pages import answers
 from services.reporting.pages.answers import Page, render
 from services.reporting.pages.figures import (
@@ -24,7 +25,7 @@ from services.reporting.pages.figures import (
 from services.reporting.rule_versions import RULES
 from services.reporting.views import COUNTED
 from services.reporting.worklist_api import growth_rule
-from shared.database import now, run
+from shared.database import FAULTS, is_transient, now, run
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
 from shared.security import Caller, Role
@@ -46,7 +47,7 @@ async def asset(request: Request, name: str, v: str = "") -> Response:
 
 @router.get("/")
 async def province(
-    request: Request, who: Reader, source: From, month: str | None = None, sort: str | None = None
+    request: Request, who: Reader, source: From, here: Here, month: str | None = None, sort: str | None = None
 ) -> Response:
     """The province; a district officer sees beside it the own district only."""
     snapshot = await _snapshot(source, month)
@@ -63,6 +64,7 @@ async def province(
         sort=sort,
         name_column=NAME,
         populated=populated if who.district is None else None,
+        heard=await _heard(here, who),
         **await _shared(request, source, snapshot, who),
     )
 
@@ -148,6 +150,19 @@ async def _shared(request: Request, source: Dashboards, snapshot: Snapshot, who:
         "rule": growth_rule(request),
         "districts": DISTRICTS,
     }
+
+
+async def _heard(here: Context, who: Caller) -> list[Freshness] | None:
+    """Of the districts the reader may see; None while the database is away, for the figures can do without it."""
+    try:
+        async with here.database.reading() as session:
+            found = await read_freshness(session, [code for code in DISTRICTS if who.sees(code)], now())
+    except FAULTS as error:
+        if not is_transient(error):
+            raise
+        here.metrics.count("faults_total")
+        return None
+    return longest_silent_first(found)
 
 
 async def _businesses(session: AsyncSession, code: str, after: str) -> list[dict[str, Any]]:
