@@ -157,30 +157,36 @@ async def _write(session: AsyncSession, counting: Sequence[Closed]) -> None:
 
 
 async def _compare(session: AsyncSession, counted: Sequence[Closed]) -> list[Compared]:
-    """What the inbox has of each day, in the order given. An event counts once, whatever it was answered."""
-    if not counted:
-        return []
-    wanted = [
-        (place, closed.district, closed.source, STREAMS[closed.stream].name, *bounds(date.fromisoformat(closed.day)))
-        for place, closed in enumerate(counted)
-    ]
-    found = await set_wise(
-        session,
-        """SELECT r.place, i.event_id, i.rupiah, i.verdict FROM {rows} JOIN inbox i
-           ON i.district = r.district AND i.source = r.source AND i.type = r.type
-           AND i.time_us >= r.since AND i.time_us < r.until""",
-        {"place": "int", "district": "text", "source": "text", "type": "text", "since": "bigint", "until": "bigint"},
-        wanted,
-    )
-    came: dict[int, list[tuple[str, int, str]]] = defaultdict(list)
-    for place, event_id, rupiah, verdict in found:
-        came[place].append((event_id, rupiah or 0, verdict))
-    return [_compared(closed, came[place]) for place, closed in enumerate(counted)]
+    """What the inbox has of each, in the order given; every day is read once, however many close it."""
+    came: dict[tuple[str, str, str, str], list[_Came]] = defaultdict(list)
+    for day in sorted({closed.day for closed in counted}):
+        since, until = bounds(date.fromisoformat(day))
+        found = await set_wise(
+            session,
+            """SELECT r.district, r.source, r.stream, i.event_id, i.rupiah, i.verdict FROM inbox i JOIN {rows}
+               ON i.district = r.district AND i.source = r.source AND i.type = r.type
+               WHERE i.time_us >= :since AND i.time_us < :until""",
+            {"district": "text", "source": "text", "stream": "text", "type": "text"},
+            [(*closed[1:4], STREAMS[closed.stream].name) for closed in counted if closed.day == day],
+            since=since,
+            until=until,
+        )
+        for district, source, stream, event_id, rupiah, verdict in found:
+            came[day, district, source, stream].append(_Came(event_id, rupiah or 0, verdict))
+    return [_compared(closed, came[closed[:4]]) for closed in counted]
 
 
-def _compared(closed: Closed, came: Sequence[tuple[str, int, str]]) -> Compared:
-    received = Totals(len(came), sum(rupiah for _, rupiah, _ in came), digest(event_id for event_id, _, _ in came))
-    return Compared(closed, Comparison(closed.totals, received), Counter(verdict for _, _, verdict in came))
+class _Came(NamedTuple):
+    """An event of a day, whatever it was answered."""
+
+    event_id: str
+    rupiah: int
+    verdict: str
+
+
+def _compared(closed: Closed, came: Sequence[_Came]) -> Compared:
+    received = Totals(len(came), sum(event.rupiah for event in came), digest(event.event_id for event in came))
+    return Compared(closed, Comparison(closed.totals, received), Counter(event.verdict for event in came))
 
 
 def _shown(compared: Compared) -> dict[str, Any]:

@@ -49,8 +49,7 @@ class Inbox(Chassis, table=True):
     """One row per event ever seen: the judge of duplicates, and its receipt. `district` is empty for facts."""
 
     __tablename__ = "inbox"
-    # The rows of a day lie together, as they came: an index of ranges finds them, and costs next to nothing to keep.
-    __table_args__ = (Index("inbox_time", "time_us", postgresql_using="brin", postgresql_with={"autosummarize": True}),)
+    __table_args__ = (Index("inbox_time", "time_us"),)
     district: str = Field(primary_key=True)
     event_id: str = Field(primary_key=True)
     source: str = Field(primary_key=True)

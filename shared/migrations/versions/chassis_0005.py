@@ -12,9 +12,7 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("inbox", sa.Column("time_us", sa.BigInteger(), nullable=True))
     op.add_column("inbox", sa.Column("rupiah", sa.BigInteger(), nullable=True))
-    op.create_index(
-        "inbox_time", "inbox", ["time_us"], postgresql_using="brin", postgresql_with={"autosummarize": True}
-    )
+    op.create_index("inbox_time", "inbox", ["time_us"], unique=False)
     op.create_table(
         "district_heard",
         sa.Column("district", sa.String(), nullable=False),
