@@ -3,7 +3,7 @@
 It measures; it does not prove. There is nobody here to compare with who was given nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from fractions import Fraction
@@ -65,10 +65,11 @@ class Handover(NamedTuple):
     after: Month | None
     before: tuple[Month, ...]
 
-    @property
-    def share(self) -> Fraction:
+    def share(self, value: int | Fraction) -> int | Fraction:
         """Of what the business earns: a person with two grants is one business, whose profit is not counted twice."""
-        return Fraction(self.amount, self.granted)
+        if self.granted == self.amount:  # nearly always, and whole numbers are a tenth of the work
+            return value
+        return value * Fraction(self.amount, self.granted)
 
 
 class Measured(NamedTuple):
@@ -100,12 +101,13 @@ class Measured(NamedTuple):
         return self.jobs / self.granted if self.granted else None
 
 
-def median(values: Iterable[int]) -> Fraction:
+def median(values: Sequence[int]) -> int | Fraction:
     """Of an even count the mean of the middle two. ValueError of none."""
     ordered = sorted(values)
     if not ordered:
         raise ValueError("there is no median of nothing")
-    return Fraction(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2], 2)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else Fraction(ordered[middle - 1] + ordered[middle], 2)
 
 
 def measure(handovers: Iterable[Handover]) -> Measured:
@@ -119,13 +121,13 @@ def measure(handovers: Iterable[Handover]) -> Measured:
         unmeasured=len(found) - len(done) - early,
         too_early=early,
         granted=sum(one.amount for one, _ in done),
-        net_profit=_sum(one.share * after.net_profit for one, after in done),
-        jobs=_sum(one.share * after.employees for one, after in done),
+        net_profit=_sum(one.share(after.net_profit) for one, after in done),
+        jobs=_sum(one.share(after.employees) for one, after in done),
         compared=len(both),
-        profit_before=_sum(one.share * median(month.net_profit for month in one.before) for one, _ in both),
-        profit_after=_sum(one.share * after.net_profit for one, after in both),
-        jobs_before=_sum(one.share * median(month.employees for month in one.before) for one, _ in both),
-        jobs_after=_sum(one.share * after.employees for one, after in both),
+        profit_before=_sum(one.share(median([month.net_profit for month in one.before])) for one, _ in both),
+        profit_after=_sum(one.share(after.net_profit) for one, after in both),
+        jobs_before=_sum(one.share(median([month.employees for month in one.before])) for one, _ in both),
+        jobs_after=_sum(one.share(after.employees) for one, after in both),
     )
 
 
@@ -147,7 +149,7 @@ def shown(value: Fraction | None, places: int) -> Decimal | None:
     return Decimal(round(value * unit)).scaleb(-places)
 
 
-def _sum(values: Iterable[Fraction]) -> Fraction:
+def _sum(values: Iterable[int | Fraction]) -> Fraction:
     """By denominators first: nearly all are 1 or 2, and adding those is adding whole numbers."""
     tops: dict[int, int] = {}
     for value in values:
