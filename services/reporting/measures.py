@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 
-from services.reporting.api import From, Reader
+from services.reporting.api import Dashboards, From, Reader
 from services.reporting.dashboard import milliseconds
 from services.reporting.freshness import Freshness, read_freshness
 from services.reporting.rules import SILENT_DAYS
@@ -24,22 +24,16 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 @router.get("/v1/freshness", summary="The newest event of each district, and who has been silent")
 async def freshness(who: Reader, source: From, here: Here) -> Response:
     """A district officer sees the own district. Ages are in days of Jakarta; the lag is that of the dashboard."""
-    snapshot, lag, moment = await source.snapshot(None), await source.lag(), now()
     async with here.database.reading() as session:
-        found = await read_freshness(session, [code for code in DISTRICTS if who.sees(code)], moment)
-    body = {
-        "version": snapshot.version,
-        "as_of": milliseconds(lag.as_of),
-        "lag": {"events": lag.events, "seconds": round(lag.seconds, 1)},
-        "silent_after_days": SILENT_DAYS,
-        "districts": {one.code: _shown(one) for one in found},
-    }
-    return _answer(body)
+        found = await read_freshness(session, [code for code in DISTRICTS if who.sees(code)], now())
+    districts = {one.code: _shown(one) for one in found}
+    return _answer({**await _standing(source), "silent_after_days": SILENT_DAYS, "districts": districts})
 
 
 @router.get("/v1/value", summary="Monthly net profit and jobs per rupiah granted, some months after the handover")
 async def value(
     who: Reader,
+    source: From,
     here: Here,
     by: By = By.kind,
     months: After = After.half_a_year,
@@ -52,7 +46,17 @@ async def value(
         found = await read_value(session, by, months=months, district=district)
     if by is By.district:
         found["rows"] = {code: cell for code, cell in found["rows"].items() if who.sees(code)}
-    return _answer(found)
+    return _answer({**await _standing(source), **found})
+
+
+async def _standing(source: Dashboards) -> dict[str, object]:
+    """How fresh an answer is, as the dashboard says it."""
+    snapshot, lag = await source.snapshot(None), await source.lag()
+    return {
+        "version": snapshot.version,
+        "as_of": milliseconds(lag.as_of),
+        "lag": {"events": lag.events, "seconds": round(lag.seconds, 1)},
+    }
 
 
 def _shown(one: Freshness) -> dict[str, object]:

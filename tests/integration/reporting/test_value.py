@@ -55,6 +55,7 @@ async def test_before_anything_is_handed_over_nothing_is_measured(office: Office
     found = await value(office)
     assert found["total"] == NOTHING
     assert (found["rows"], found["months"], found["by"], found["newest_month"]) == ({}, 6, "kind", None)
+    assert list(found)[:3] == ["version", "as_of", "lag"]
     await office.hear(person(), grant("G-1", "disbursed"), report(month="2026-08"))
     assert await total(office) == NOTHING
 
