@@ -115,7 +115,7 @@ class Inbox:
         arrival = self._read(record)
         await self._release(session, number, record, "discarded")
         given_up = Arrival(
-            known_as, arrival.type if arrival else "", record, None, None, arrival.time_us if arrival else None
+            known_as, arrival.type if arrival else "", record, None, None, time_us=arrival.time_us if arrival else None
         )
         await rows.record_verdicts(session, [(given_up, receipts.rejected("discarded"))])
         await self.drain(session, _district_or_all(known_as))
