@@ -65,6 +65,7 @@ async def province(
         name_column=NAME,
         populated=populated if who.district is None else None,
         heard=await _heard(here, who),
+        silent_days=rules.SILENT_DAYS,
         **await _shared(request, source, snapshot, who),
     )
 
