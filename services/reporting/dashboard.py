@@ -10,7 +10,17 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.rules import month_index, month_name
-from services.reporting.views import CLASSES, COUNTED, GRANT_STATUSES, MONTHS, PEOPLE, STATUSES, YEARS
+from services.reporting.views import (
+    CLASSES,
+    COUNTED,
+    GRANT_STATUSES,
+    MONTHS,
+    PEOPLE,
+    STATUSES,
+    YEARS,
+    remaining,
+    reporting_rate,
+)
 from shared.database import Database, now, run
 from shared.events.districts import DISTRICTS
 from shared.events.envelope import format_time
@@ -186,11 +196,11 @@ def _cell(
             "budget": years["rupiah_budget"],
             "committed": years["rupiah_committed"],
             "disbursed": years["rupiah_disbursed"],
-            "remaining": years["rupiah_budget"] - years["rupiah_committed"],
+            "remaining": remaining(years["rupiah_budget"], years["rupiah_committed"]),
         },
         "income": {
             "reports": reports,
-            "reporting_rate": round(reports / ex_clients, 3) if ex_clients else 0,
+            "reporting_rate": reporting_rate(reports, ex_clients),
             "turnover": income["turnover"],
             "net_profit": income["net_profit"],
             "net_profit_median": median,

@@ -8,8 +8,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.reporting.cohorts import Reclassed, reclass
 from services.reporting.rules import RULE_VERSION, classify, growth, month_name
-from services.reporting.views import COUNTED, PEOPLE
 from shared.database import lock_districts, now, run, set_wise
 from shared.events import facts
 from shared.outbox import emit
@@ -50,22 +50,16 @@ async def _classify(session: AsyncSession, numbers: Sequence[tuple[int]]) -> Non
     reports = await _last_reports(session, numbers)
     found = await set_wise(
         session,
-        "SELECT p.no, p.beneficiary_id, p.district, p.status, p.growth_class, p.growth_version "
+        "SELECT p.no, p.beneficiary_id, p.district, p.status, p.cohort, p.growth_class, p.growth_version "
         "FROM {rows} JOIN person p ON p.no = r.no ORDER BY p.no",
         {"no": "bigint"},
         numbers,
     )
     changed = []
-    differences = PEOPLE.difference()
     for person in found:
         new = classify(reports.get(person.no, ())).value
-        if new == person.growth_class:
-            continue
-        changed.append((person, new))
-        if person.status == COUNTED:
-            change = differences[(person.district,)]
-            change[PEOPLE.columns.index(person.growth_class)] -= 1
-            change[PEOPLE.columns.index(new)] += 1
+        if new != person.growth_class:
+            changed.append((person, new))
     if not changed:
         return
     await set_wise(
@@ -76,7 +70,10 @@ async def _classify(session: AsyncSession, numbers: Sequence[tuple[int]]) -> Non
         [(person.no, new) for person, new in changed],
     )
     await _tell(session, changed, reports)
-    await PEOPLE.add(session, differences)
+    await reclass(
+        session,
+        [Reclassed(person.district, person.status, person.cohort, person.growth_class, new) for person, new in changed],
+    )
 
 
 async def _last_reports(session: AsyncSession, numbers: Sequence[tuple[int]]) -> dict[int, list[tuple[str, int]]]:
