@@ -18,7 +18,15 @@ CounterName = Literal[
     "faults_total",
     "refused_tokens_total",
 ]
-GaugeName = Literal["events_behind", "seconds_behind", "gaps", "outbox_waiting", "events_waiting", "quarantine_held"]
+GaugeName = Literal[
+    "events_behind",
+    "seconds_behind",
+    "gaps",
+    "outbox_waiting",
+    "events_waiting",
+    "quarantine_held",
+    "reconcile_differences",
+]
 
 _HELP: dict[str, str] = {
     "events_applied_total": "Events that reached a verdict.",
@@ -33,6 +41,7 @@ _HELP: dict[str, str] = {
     "outbox_waiting": "Rows the relay has still to send.",
     "events_waiting": "Events waiting for something they refer to.",
     "quarantine_held": "Records in quarantine.",
+    "reconcile_differences": "Differences between views and facts, by the newest nightly proof: needs a human.",
 }
 
 

@@ -1,11 +1,12 @@
 """The reporting service, put together."""
 
-from services.reporting import api, pages
+from services.reporting import api, pages, views_api
 from services.reporting.announcer import Announcer
 from services.reporting.api import Dashboards
 from services.reporting.growth import Classes
 from services.reporting.handlers import handlers
 from services.reporting.live import InProcess, Live, OverRedis
+from services.reporting.nightly import Nightly
 from shared.consumer import Together
 from shared.database import Database
 from shared.events.catalogue import facts_topic, intake_topic
@@ -42,7 +43,11 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     )
     node.app.state.dashboards = Dashboards(database, live)
     node.app.include_router(api.router)
+    node.app.include_router(views_api.router)
     node.app.include_router(pages.pages(settings, database))
+    nightly = Nightly(database, node.metrics, node.logger, proves=settings.role != "web")
+    node.background["nightly"] = nightly.run
+    node.alarms.append(nightly.alarm)
     if settings.role != "worker":
         node.background["listener"] = live.listen
     if settings.role != "web":

@@ -52,7 +52,7 @@ _PEOPLE = (
     *(count(f"p.status = '{name}'") for name in STATUSES),
     *(count(f"p.status = '{COUNTED}' AND p.growth_class = '{name}'") for name in CLASSES),
 )
-_YEARS = (f"CAST(sum({name}) AS BIGINT)" for name in YEARS.columns)
+_YEARS = [f"CAST(sum({name}) AS BIGINT)" for name in YEARS.columns]
 _GRANTS = (*(count(f"g.status = '{name}'") for name in GRANT_STATUSES), "0", *MONEY_OF)
 
 RECOMPUTED: Mapping[View, str] = {
