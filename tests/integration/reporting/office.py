@@ -61,22 +61,27 @@ def person(
     version: int = 1,
     district: str = BOJONEGORO,
     event_id: str | None = None,
+    **more: Any,
 ) -> Record:
-    """The registry's fact about a person."""
+    """The registry's fact about a person: a woman with a disability who sews, unless more is told."""
     number = beneficiary_id(district, ref)
     kind = facts.BeneficiaryRegistered if version == 1 else facts.BeneficiaryUpdated
+    attributes: dict[str, Any] = {
+        "ppks_group": PpksGroup.disability,
+        "sex": Sex.female,
+        "disabilities": (),
+        "skills": ("sewing",),
+        "unit": None,
+        **more,
+    }
     fact = kind(
         version=version,
         beneficiary_id=number,
         district=district,
         district_ref=ref,
         status=Status(status),
-        ppks_group=PpksGroup.disability,
-        sex=Sex.female,
         birth_year=1990,
-        disabilities=(),
-        skills=("sewing",),
-        unit=None,
+        **attributes,
     )
     return from_service(
         "registry", fact, event_id=event_id or f"person/{number}/{version}", time=NOVEMBER, key=str(number)
@@ -131,6 +136,7 @@ def grant(
     year: int = 2026,
     district: str = BOJONEGORO,
     to: str = "B-1",
+    kind: GrantKind = GrantKind.equipment,
 ) -> Record:
     number = grant_id(district, ref)
     whose = beneficiary_id(district, to)
@@ -139,7 +145,7 @@ def grant(
         grant_id=number,
         beneficiary_id=whose,
         district=district,
-        kind=GrantKind.equipment,
+        kind=kind,
         amount=amount,
         fiscal_year=year,
         on=date(2026, 11, 4),
