@@ -7,18 +7,21 @@ from random import Random
 
 from shared.events import facts
 from shared.events.catalogue import NAMES, facts_topic, intake_topic, outgoing
-from shared.events.district import AssetUse, IncomeReported, PpksGroup, Sex, Status
+from shared.events.district import AssetUse, Disability, IncomeReported, PpksGroup, Sex, Status
 from shared.events.districts import DISTRICTS
 from shared.events.envelope import Envelope, Outgoing, beneficiary_id
 from shared.log import Log
 
 SENT = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _CODES = tuple(DISTRICTS)
+_TRADES = ("sewing", "massage", "cooking", "workshop", "barber", "handicraft", "farming", "printing")
+_UNITS = (None, "UPT Bojonegoro", "UPT Malang", "UPT Pasuruan")
 _APPEND = 5000
 
 
 def people(count: int) -> Iterator[Outgoing]:
-    """One fact each, spread over all districts."""
+    """One fact each, spread over all districts; hardly two alike in all that totals are cut by."""
+    rng = Random(2)
     for number in range(count):
         code, ref = _owner(number)
         person = beneficiary_id(code, ref)
@@ -28,12 +31,12 @@ def people(count: int) -> Iterator[Outgoing]:
             district=code,
             district_ref=ref,
             status=Status.ex_client,
-            ppks_group=PpksGroup.disability,
-            sex=Sex.female,
+            ppks_group=rng.choice(list(PpksGroup)),
+            sex=rng.choice(list(Sex)),
             birth_year=1990,
-            disabilities=(),
-            skills=("sewing",),
-            unit=None,
+            disabilities=(rng.choice(list(Disability)),),
+            skills=(rng.choice(_TRADES),),
+            unit=rng.choice(_UNITS),
         )
         envelope = Envelope(
             id=f"person-{number}", source="/service/registry", type=NAMES[type(fact)], time=SENT, subject=str(person)

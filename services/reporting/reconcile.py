@@ -4,7 +4,8 @@ Works from the service's own tables alone, also when the log keeps nothing any m
 here is what differs, and memory stays flat however many reports there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from itertools import groupby
 from typing import Any
 
@@ -52,19 +53,20 @@ async def rebuild(database: Database) -> int:
     async with database.transaction() as session:
         await _take_time(session)
         await lock_districts(session, DISTRICTS)
-        wrong = await _wrong_classes(session)
-        if wrong:
+        wrong = 0
+        async for part in _wrong_classes(session):
+            wrong += len(part)
             await set_wise(
                 session,
                 "UPDATE person SET growth_class = r.class FROM {rows} WHERE person.no = r.no",
                 {"no": "bigint", "class": "text"},
-                [(no, right) for no, _, right in wrong],
+                [(no, right) for no, _, right in part],
             )
         await _place_everybody(session)
         for view in RECOMPUTED:
             await _replace(session, view)
         await forget(session)
-        return len(wrong)
+        return wrong
 
 
 async def _take_time(session: AsyncSession) -> None:
@@ -164,16 +166,20 @@ async def _compare_cohorts(session: AsyncSession) -> list[str]:
 
 
 async def _compare_classes(session: AsyncSession) -> list[str]:
-    wrong = await _wrong_classes(session)
-    return [f"growth class of business {no}: {held}, by its reports {right}" for no, held, right in wrong]
+    lines: list[str] = []
+    async with aclosing(_wrong_classes(session)) as parts:
+        async for part in parts:
+            lines += [f"growth class of business {no}: {held}, by its reports {right}" for no, held, right in part]
+            if len(lines) >= MOST_LINES:
+                break
+    return lines[:MOST_LINES]
 
 
-async def _wrong_classes(session: AsyncSession) -> list[tuple[int, str, str]]:
+async def _wrong_classes(session: AsyncSession) -> AsyncGenerator[list[tuple[int, str, str]], None]:
     """(person_no, class held, class by the reports) where they differ though none is due.
 
-    Read in parts so that memory stays flat.
+    Read in parts so that memory stays flat; a part may be mended before the next is read.
     """
-    wrong: list[tuple[int, str, str]] = []
     after = 0
     while True:
         found = await run(
@@ -185,7 +191,7 @@ async def _wrong_classes(session: AsyncSession) -> list[tuple[int, str, str]]:
         )
         people = found.all()
         if not people:
-            return wrong
+            return
         reports = await run(
             session,
             f"""SELECT t.person_no, t.month, t.net_profit FROM report t
@@ -200,8 +206,7 @@ async def _wrong_classes(session: AsyncSession) -> list[tuple[int, str, str]]:
             no: [(month_name(row[1]), row[2]) for row in rows]
             for no, rows in groupby(reports, key=lambda row: int(row[0]))
         }
-        for no, held in people:
-            right = classify(by_person.get(no, ())).value
-            if held != right:
-                wrong.append((no, held, right))
+        judged = [(no, held, classify(by_person.get(no, ())).value) for no, held in people]
+        if wrong := [(no, held, right) for no, held, right in judged if held != right]:
+            yield wrong
         after = people[-1].no

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
+from typer.testing import CliRunner
 
+from services.reporting.__main__ import app as command_line
 from services.reporting.nightly import Nightly, night_of
 from services.reporting.reconcile import rebuild, reconcile
 from shared.database import run
@@ -206,6 +208,23 @@ async def test_the_running_service_proves_by_itself(office: Office) -> None:
     await until(lambda: office.value("SELECT count(*) FROM proof WHERE ended_at IS NOT NULL"))
     stopping.set()
     await asyncio.wait_for(work, 20)
+
+
+async def test_an_operator_s_proof_counts_as_that_of_the_night(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    await office.hear(person(), report(net=7))
+    await office.change(DAMAGE)
+    monkeypatch.setenv("BERDAYA_DATABASE", office.database.url)
+    proof = await asyncio.to_thread(CliRunner().invoke, command_line, ["reconcile"])
+    assert proof.exit_code == 1
+    assert "1 differences between views and facts" in proof.output
+    task = nightly(office, proves=False)
+    await task.look(NIGHT)
+    assert task.alarm() is not None
+    await asyncio.to_thread(CliRunner().invoke, command_line, ["rebuild"])
+    proof = await asyncio.to_thread(CliRunner().invoke, command_line, ["reconcile"])
+    assert (proof.exit_code, proof.output) == (0, "0 differences between views and facts\n")
+    await task.look(NIGHT)
+    assert task.alarm() is None
 
 
 async def test_a_great_many_differences_are_counted_in_bounds(office: Office) -> None:
