@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -61,6 +62,7 @@ class Database:
         self.url = url
         self.engine: AsyncEngine = _postgres(url, pool) if url.startswith("postgresql") else _sqlite(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._limit: float | None = None
         self._open: WeakSet[Any] = WeakSet()
         if not self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", lambda made, _: self._open.add(made.driver_connection))
@@ -68,7 +70,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session whose work is committed when the block ends, and undone when it raises."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with asyncio.timeout(self._limit), AsyncSession(self.engine, expire_on_commit=False) as session:
             await session.connection(execution_options={"berdaya_write": True})
             yield session
             try:
@@ -82,10 +84,22 @@ class Database:
     @asynccontextmanager
     async def reading(self, *, still: bool = False) -> AsyncIterator[AsyncSession]:
         """A session that only reads: whatever was done in it is undone. `still`: all its reads see one moment."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with asyncio.timeout(self._limit), AsyncSession(self.engine, expire_on_commit=False) as session:
             if still and not self.is_sqlite:  # on SQLite a transaction sees one moment anyway
                 await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
+
+    def within(self, seconds: float) -> "Database":
+        """The same database for those whom somebody waits for: a session open for longer raises TimeoutError.
+
+        It may come two seconds later: so long SQLAlchemy gives a server that stands still to say farewell. Of a COMMIT
+        that was on its way nobody knows whether it happened. SQLite is a file, and does not stand still.
+        """
+        if self.is_sqlite:
+            return self
+        limited = copy(self)
+        limited._limit = seconds
+        return limited
 
     def cut(self) -> None:
         """Drop every connection at once, as a crash would: what is not committed is undone by the server.

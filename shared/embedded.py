@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -25,6 +25,7 @@ _POLL_SECONDS = 0.05
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
     topic TEXT NOT NULL, number INTEGER NOT NULL, key BLOB, value BLOB, headers BLOB NOT NULL,
+    taken_us INTEGER,
     PRIMARY KEY (topic, number)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS topic (name TEXT PRIMARY KEY, following INTEGER NOT NULL) WITHOUT ROWID;
@@ -53,6 +54,7 @@ class EmbeddedLog:
         async with self._writing() as connection:
             following = await self._following(connection, sorted({record.topic for record in records}))
             rows = []
+            taken_us = time.time_ns() // 1000
             for record in records:
                 rows.append(
                     (
@@ -61,10 +63,11 @@ class EmbeddedLog:
                         record.key,
                         record.value,
                         msgspec.json.encode(record.headers),
+                        taken_us,
                     )
                 )
                 following[record.topic] += 1
-            await connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
+            await connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", rows)
             await connection.executemany("INSERT OR REPLACE INTO topic VALUES (?, ?)", following.items())
         self._appended.set()
 
@@ -83,6 +86,16 @@ class EmbeddedLog:
         async with self._reading() as connection:
             following = await self._following(connection, list(topics))
         return {Partition(topic, 0): end for topic, end in following.items()}
+
+    async def taken_at(self, places: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        async with self._reading() as connection:
+            found = await connection.execute_fetchall(
+                """SELECT record.topic, record.taken_us FROM json_each(?) place
+                   JOIN record ON record.topic = place.value ->> 0 AND record.number = place.value ->> 1
+                   WHERE record.taken_us IS NOT NULL""",
+                (msgspec.json.encode([(partition.topic, offset) for partition, offset in places.items()]).decode(),),
+            )
+        return {Partition(topic, 0): taken_us for topic, taken_us in found}
 
     async def ready(self) -> bool:
         try:
@@ -173,10 +186,10 @@ class EmbeddedSubscription:
     def halt(self, partition: Partition) -> None:
         self._halted.add(partition.topic)
 
-    async def behind(self, *, but: Collection[Partition] = ()) -> int:
+    async def behind(self) -> Mapping[Partition, int]:
         async with self._log._reading() as connection:
             following = await self._log._following(connection, list(self._next))
-        return sum(max(0, following[topic] - at) for topic, at in self._next.items() if Partition(topic, 0) not in but)
+        return {Partition(topic, 0): following[topic] - at for topic, at in self._next.items() if following[topic] > at}
 
     async def leave(self) -> None:
         async with self._log._writing() as connection:
@@ -193,11 +206,14 @@ class EmbeddedSubscription:
                 if following[topic] <= at or len(records) >= limit:
                     continue
                 found = await connection.execute_fetchall(
-                    "SELECT number, key, value, headers FROM record "
+                    "SELECT number, key, value, headers, taken_us FROM record "
                     "WHERE topic = ? AND number >= ? ORDER BY number LIMIT ?",
                     (topic, at, limit - len(records)),
                 )
-                records += [Record(topic, 0, row[0], row[1], row[2], _headers.decode(row[3])) for row in found]
+                records += [
+                    Record(topic, 0, number, key, value, _headers.decode(headers), taken_us)
+                    for number, key, value, headers, taken_us in found
+                ]
         for record in records:
             self._next[record.topic] = record.offset + 1
         # A topic that always has more must not starve those behind it: it goes to the end of the line. Only facts
@@ -244,7 +260,23 @@ async def _open(path: Path) -> aiosqlite.Connection:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-32768"):
             await connection.execute(f"PRAGMA {pragma}")
         await connection.executescript(_SCHEMA)
+        await _add_time(connection)
     except BaseException:
         await connection.close()  # its thread would keep the process from ever ending
         raise
     return connection
+
+
+async def _add_time(connection: aiosqlite.Connection) -> None:
+    """To a file made before the log kept it; its old records have none. Processes that open it at once take turns."""
+    if await _has_time(connection):
+        return
+    await connection.execute("BEGIN IMMEDIATE")
+    if not await _has_time(connection):
+        await connection.execute("ALTER TABLE record ADD COLUMN taken_us INTEGER")
+    await connection.execute("COMMIT")
+
+
+async def _has_time(connection: aiosqlite.Connection) -> bool:
+    columns = await connection.execute_fetchall("SELECT 1 FROM pragma_table_info('record') WHERE name = 'taken_us'")
+    return bool(columns)

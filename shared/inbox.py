@@ -7,12 +7,14 @@ judged by (source, id) and what refers to something unknown waits.
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import inbox_rows as rows
 from shared.database import lock_districts, run, set_wise
 from shared.events import receipts
 from shared.events.catalogue import Event, Invalid, Undecodable, decode, topic_district
+from shared.events.clock import TIME_IN_FUTURE, judge_clock
 from shared.events.districts import DISTRICTS
 from shared.events.envelope import Record, source_district
 from shared.events.receipts import Answer, Verdict
@@ -136,13 +138,12 @@ class Inbox:
         envelope = event.envelope
         if district is None and envelope.type not in self._handlers:
             return None
-        return Arrival(
-            Seen(district or "", envelope.id, envelope.source),
-            envelope.type,
-            record,
-            event,
-            self._refuse(event, district),
-        )
+        clock = None if district is None else judge_clock(envelope.time, record.taken_us)
+        refusal = self._refuse(event, district)
+        if refusal is None and clock == TIME_IN_FUTURE:
+            refusal = receipts.rejected(TIME_IN_FUTURE)
+        key = Seen(district or "", envelope.id, envelope.source)
+        return Arrival(key, envelope.type, record, event, refusal, clock)
 
     def _refuse(self, event: Event, district: str | None) -> Answer | None:
         """What is wrong with an event before anyone looks into its data."""
@@ -169,7 +170,11 @@ class Inbox:
                 events = [event for place in places if (event := arrivals[place].event) is not None]
                 for place, answer in zip(places, await handler(session, events), strict=True):
                     answers[place] = answer
-        return [(arrival, answer) for arrival, answer in zip(arrivals, answers, strict=True) if answer is not None]
+        return [
+            (arrival, _warned(answer, arrival.warning) if arrival.warning else answer)
+            for arrival, answer in zip(arrivals, answers, strict=True)
+            if answer is not None
+        ]
 
     async def _release(self, session: AsyncSession, number: int, record: Record, state: str) -> None:
         """What is no longer held keeps no content: it may be a person's, and the log has it for as long as it may."""
@@ -200,6 +205,13 @@ async def wake(session: AsyncSession, waited_for: Iterable[str]) -> None:
             {"name": "text"},
             names,
         )
+
+
+def _warned(answer: Answer, code: str) -> Answer:
+    """A rejection warns of nothing: it says what is wrong itself."""
+    if answer.verdict is Verdict.rejected:
+        return answer
+    return msgspec.structs.replace(answer, warnings=(*answer.warnings, code))
 
 
 async def _hold_back(session: AsyncSession, arrivals: Sequence[Arrival]) -> list[Arrival]:

@@ -26,13 +26,17 @@ class Seen(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A record on its way to a verdict. Exactly one of `event` and `answer` is set at first."""
+    """A record on its way to a verdict. Exactly one of `event` and `answer` is set at first.
+
+    `warning`: a code for the receipt, whatever the handlers say of the event.
+    """
 
     key: Seen
     type: str
     record: Record
     event: Event | None
     answer: Answer | None
+    warning: str | None = None
 
 
 async def split_seen(session: AsyncSession, arrivals: Sequence[Arrival]) -> tuple[list[Arrival], list[Arrival]]:
@@ -75,9 +79,9 @@ def quarantine_key(record: Record) -> str:
 async def quarantine(session: AsyncSession, answered: Sequence[tuple[Arrival, Answer]]) -> None:
     await run_many(
         session,
-        """INSERT INTO quarantine (state, topic, partition, "offset", key, value, headers,
+        """INSERT INTO quarantine (state, topic, partition, "offset", key, value, headers, taken_us,
                                    event_id, source, reason, detail, at)
-           VALUES ('held', :topic, :partition, :offset, :key, :value, :headers,
+           VALUES ('held', :topic, :partition, :offset, :key, :value, :headers, :taken_us,
                    :event_id, :source, :reason, :detail, :at)""",
         [
             {
@@ -96,8 +100,8 @@ async def quarantine(session: AsyncSession, answered: Sequence[tuple[Arrival, An
 async def park(session: AsyncSession, answered: Sequence[tuple[Arrival, Answer]]) -> None:
     await run_many(
         session,
-        """INSERT INTO waiting (waits_for, ready, topic, partition, "offset", key, value, headers)
-           VALUES (:waits_for, false, :topic, :partition, :offset, :key, :value, :headers)""",
+        """INSERT INTO waiting (waits_for, ready, topic, partition, "offset", key, value, headers, taken_us)
+           VALUES (:waits_for, false, :topic, :partition, :offset, :key, :value, :headers, :taken_us)""",
         [{**_stored(arrival.record), "waits_for": answer.waits_for} for arrival, answer in answered],
     )
 
@@ -118,7 +122,7 @@ async def take_ready(session: AsyncSession, held: Collection[str] | None) -> lis
     everywhere = held is None or len(held) == len(DISTRICTS)
     found = await set_wise(
         session,
-        f"""SELECT w.id, w.topic, w.partition, w."offset", w.key, w.value, w.headers FROM waiting w
+        f"""SELECT w.id, w.topic, w.partition, w."offset", w.key, w.value, w.headers, w.taken_us FROM waiting w
             WHERE w.ready AND (:everywhere OR substr(w.topic, length(w.topic) - 3) IN (SELECT r.code FROM {{rows}}))
             ORDER BY w.id LIMIT :most {"" if _is_sqlite(session) else "FOR UPDATE OF w SKIP LOCKED"}""",
         {"code": "text"},
@@ -145,14 +149,14 @@ async def take_held(session: AsyncSession, number: int) -> tuple[Record, Seen] |
     lock = "" if _is_sqlite(session) else " FOR UPDATE"
     found = await run(
         session,
-        f"""SELECT topic, partition, "offset", key, value, headers, event_id, source FROM quarantine
+        f"""SELECT topic, partition, "offset", key, value, headers, taken_us, event_id, source FROM quarantine
             WHERE id = :id AND state = 'held'{lock}""",
         id=number,
     )
     row = found.first()
     if row is None:
         return None
-    return _restored(*row[:6]), Seen(topic_district(row.topic) or "", row.event_id, row.source)
+    return _restored(*row[:7]), Seen(topic_district(row.topic) or "", row.event_id, row.source)
 
 
 async def record_new(session: AsyncSession, answered: Sequence[tuple[Arrival, Answer]]) -> None:
@@ -262,10 +266,17 @@ def _stored(record: Record) -> dict[str, Any]:
         "key": record.key,
         "value": record.value,
         "headers": msgspec.json.encode(record.headers),
+        "taken_us": record.taken_us,
     }
 
 
 def _restored(
-    topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None, headers: bytes
+    topic: str,
+    partition: int,
+    offset: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: bytes,
+    taken_us: int | None,
 ) -> Record:
-    return Record(topic, partition, offset, key, value, _record_headers.decode(headers))
+    return Record(topic, partition, offset, key, value, _record_headers.decode(headers), taken_us)

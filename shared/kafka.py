@@ -6,13 +6,14 @@ answers one of these.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import groupby
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError, ProducerClosed
 from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.structs import ConsumerRecord
 
 from shared import kafka_records
 from shared.events.envelope import Outgoing, Record
@@ -22,7 +23,8 @@ _MAX_BATCH_BYTES = 5 * 1024 * 1024
 _SEND_SECONDS = 15.0
 _STOP_SECONDS = 4.0
 _ENDS_SECONDS = 5.0
-_NEW_TOPIC_SECONDS = 5.0
+_LOG_APPEND_TIME = 1
+_NEW_TOPIC_SECONDS = 3.0
 """How long a topic just made may be unknown to a broker."""
 
 kafka_records.install()
@@ -66,7 +68,7 @@ class KafkaLog:
             auto_offset_reset="earliest",  # the default, latest, skips what came before the first start
             max_poll_interval_ms=600_000,
             session_timeout_ms=self._session_ms,
-            heartbeat_interval_ms=self._session_ms // 10,
+            heartbeat_interval_ms=min(1_000, self._session_ms // 10),  # a rebalance waits for the slowest
             max_partition_fetch_bytes=2 * 1024 * 1024,
             fetch_max_wait_ms=100,
             retry_backoff_ms=1_000,
@@ -98,6 +100,38 @@ class KafkaLog:
         finally:
             await _stop(consumer)
         return {Partition(partition.topic, partition.partition): end for partition, end in found.items()}
+
+    async def taken_at(self, places: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        wanted = {TopicPartition(*partition): offset for partition, offset in places.items()}
+        found: dict[Partition, int] = {}
+        if not wanted:
+            return found
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._servers,
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=64 * 1024,  # a larger batch that holds the record comes whole all the same
+        )
+        try:
+            async with self._answering():
+                consumer.assign(list(wanted))
+                await consumer.start()
+                first, end = await consumer.beginning_offsets(wanted), await consumer.end_offsets(wanted)
+                left = {
+                    partition for partition, offset in wanted.items() if first[partition] <= offset < end[partition]
+                }
+                consumer.pause(*(wanted.keys() - left))
+                for partition in left:
+                    consumer.seek(partition, wanted[partition])
+                while left:
+                    for partition, records in (await consumer.getmany(*left, timeout_ms=1000)).items():
+                        left.discard(partition)
+                        consumer.pause(partition)
+                        taken_us = _taken_us(records[0])
+                        if records[0].offset == wanted[partition] and taken_us is not None:
+                            found[Partition(partition.topic, partition.partition)] = taken_us
+        finally:
+            await _stop(consumer)
+        return found
 
     async def ready(self) -> bool:
         try:
@@ -224,7 +258,13 @@ class KafkaSubscription:
             return []
         return [
             Record(
-                partition.topic, partition.partition, record.offset, record.key, record.value, _headers(record.headers)
+                partition.topic,
+                partition.partition,
+                record.offset,
+                record.key,
+                record.value,
+                _headers(record.headers),
+                _taken_us(record),
             )
             for partition, records in found.items()
             for record in records
@@ -248,7 +288,7 @@ class KafkaSubscription:
             self._halted.add(found)
             self._consumer.pause(found)
 
-    async def behind(self, *, but: Collection[Partition] = ()) -> int:
+    async def behind(self) -> Mapping[Partition, int]:
         """Asks for the ends now and then: what fetching has seen stands still when fetching silently has (#712)."""
         assigned = self._consumer.assignment()
         try:
@@ -256,9 +296,10 @@ class KafkaSubscription:
                 if time.monotonic() - self._ends_asked > _ENDS_SECONDS:
                     self._ends = await self._consumer.end_offsets(assigned)
                     self._ends_asked = time.monotonic()
-                return sum([await self._left(partition) for partition in assigned if partition not in but])
+                left = {Partition(*partition): await self._left(partition) for partition in assigned}
         except (KafkaError, TimeoutError, OSError) as error:
             raise LogUnavailable(repr(error)) from error
+        return {partition: count for partition, count in left.items() if count}
 
     async def _left(self, partition: TopicPartition) -> int:
         """Nothing for a partition that a rebalance took away meanwhile."""
@@ -285,6 +326,11 @@ class KafkaSubscription:
 def _headers(found: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
     """A header may be null on Kafka; none of ours ever is, so it reads as empty."""
     return tuple([(name, value or b"") for name, value in found])
+
+
+def _taken_us(record: ConsumerRecord) -> int | None:
+    """None in a topic that keeps the producer's time: that is the sender's word, and not the broker's."""
+    return record.timestamp * 1000 if record.timestamp_type == _LOG_APPEND_TIME else None
 
 
 async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:

@@ -1,6 +1,6 @@
 """The port to the log: append durably, subscribe in a group. Kafka and the embedded log behave alike behind it."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
@@ -54,8 +54,8 @@ class Subscription(Protocol):
         """Read nothing more from this partition while this subscription lives."""
         ...
 
-    async def behind(self, *, but: Collection[Partition] = ()) -> int:
-        """How many records the log holds that `read` has not returned, as far as known, but for some partitions."""
+    async def behind(self) -> Mapping[Partition, int]:
+        """How many records the log holds that `read` has not returned, as far as known, where there are any."""
         ...
 
     @property
@@ -78,6 +78,14 @@ class Log(Protocol):
 
     async def ends(self, topics: Sequence[str]) -> Mapping[Partition, int]:
         """The offset that the next record of each partition will have. Raises LogUnavailable."""
+        ...
+
+    async def taken_at(self, places: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        """When the log took the record at each of these places, in microseconds since 1970.
+
+        Left out: a record that is there no more, or not yet, and one of which the log does not say when it took it.
+        Raises LogUnavailable.
+        """
         ...
 
     async def ready(self) -> bool:

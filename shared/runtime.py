@@ -16,6 +16,7 @@ import msgspec
 import uvicorn
 import uvloop
 from fastapi import FastAPI, Response
+from starlette.types import ASGIApp
 
 from shared import intake, web
 from shared.consumer import Consumer, Deferred, Together
@@ -25,8 +26,9 @@ from shared.inbox import Handler, Inbox
 from shared.kafka import KafkaLog
 from shared.log import Log, LogUnavailable
 from shared.outbox import Relay, run_relay
-from shared.security import LocalKey, Verifier
+from shared.security import LocalKey, Verifier, WrongSecret
 from shared.settings import Settings
+from shared.sockets import attentive, raise_file_limit
 from shared.telemetry import Metrics, kinds, logger, places
 
 _BACKOFF_SECONDS = (0.2, 5.0)
@@ -97,8 +99,11 @@ class Node:
         ]
         key = LocalKey.at(settings.keys)
         verifier = Verifier(key.public, issuer=settings.issuer, audience=settings.audience)
-        self.context = web.Context(name, self.database, log, verifier, self.metrics, self.logger)
+        limited = self.database.within(web.DATABASE_SECONDS)
+        self.context = web.Context(name, limited, log, verifier, self.metrics, self.logger)
         self.app = FastAPI(title=title, version="1")
+        self.served: ASGIApp = self.app
+        """What the server is given: the application, or what a service puts in front of it."""
         web.install(self.app, self.context)
         self.app.include_router(intake.router)
         self._add_probes()
@@ -235,7 +240,7 @@ def serve(node: Node) -> None:
     async def main() -> None:
         try:
             async with node.running():
-                await serve_all(node.app, [node], host=node.settings.host, port=node.settings.port)
+                await serve_all(node.served, [node], host=node.settings.host, port=node.settings.port)
                 asyncio.get_running_loop().call_later(_END_SECONDS, _give_up, node)
         finally:  # a thread of the embedded log would keep a failed process from ending
             await node.log.close()
@@ -244,9 +249,16 @@ def serve(node: Node) -> None:
     try:
         uvloop.run(main())
     except Exception as error:
-        # Not the text of the error: PostgreSQL puts the failing row into it, and with it a person.
-        node.logger.critical("ended by a fault", kinds=kinds(error), at=places(error))
+        if (wrong := _wrong_secret(error)) is not None:
+            node.logger.critical(str(wrong))
+        else:  # not its text: PostgreSQL puts the failing row into it, and with it a person
+            node.logger.critical("ended by a fault", kinds=kinds(error), at=places(error))
         sys.exit(1)
+
+
+def _wrong_secret(error: BaseException) -> WrongSecret | None:
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return error if isinstance(error, WrongSecret) else next(filter(None, map(_wrong_secret, inner)), None)
 
 
 def _spare_the_collector() -> None:
@@ -265,21 +277,21 @@ def _give_up(node: Node) -> None:
 
 async def serve_all(app: object, nodes: Sequence[Node], *, host: str, port: int) -> None:
     """Serve one application over nodes already running until SIGTERM or SIGINT; then tell the nodes to stop."""
-    server = _Server(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=3,
-            server_header=False,
-        )
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+        server_header=False,
     )
+    server = _Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop, nodes)
-    await server.serve()
+    raise_file_limit()
+    await server.serve(sockets=[attentive(config.bind_socket())])
     for node in nodes:
         node.stopping.set()
 

@@ -41,6 +41,8 @@ class Offset(Chassis, table=True):
     topic: str = Field(primary_key=True)
     partition: int = Field(primary_key=True)
     next_offset: int = Field(sa_type=BigInteger)
+    last_taken_us: int | None = Field(default=None, sa_type=BigInteger)
+    """When the log took the last record applied, microseconds since 1970: whether it is still the same log."""
 
 
 class Inbox(Chassis, table=True):
@@ -108,6 +110,8 @@ class Waiting(Chassis, table=True):
     key: bytes | None = Field(default=None, sa_type=LargeBinary)
     value: bytes = Field(sa_type=LargeBinary)
     headers: bytes = Field(sa_type=LargeBinary)
+    taken_us: int | None = Field(default=None, sa_type=BigInteger)
+    """When the log took it, microseconds since 1970: what it is judged by whenever it is applied."""
 
 
 class Quarantine(Chassis, table=True):
@@ -127,6 +131,7 @@ class Quarantine(Chassis, table=True):
     key: bytes | None = Field(default=None, sa_type=LargeBinary)
     value: bytes | None = Field(default=None, sa_type=LargeBinary)
     headers: bytes = Field(sa_type=LargeBinary)
+    taken_us: int | None = Field(default=None, sa_type=BigInteger)
     event_id: str
     source: str
     reason: str

@@ -23,6 +23,9 @@ from shared.telemetry import Metrics, kinds, places
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 RETRY_AFTER_SECONDS = "5"
+DATABASE_SECONDS = 8.0
+"""How long a call may hold a session of the database; some two seconds later it is answered with 503. What holds none,
+such as a stream of events, may take for ever."""
 
 _STATUS = {
     "not_found": 404,
@@ -38,6 +41,7 @@ _STATUS = {
     "idempotency_key_reused": 422,
     "method_not_allowed": 405,
     "unavailable": 503,
+    "too_many_streams": 503,
     "internal": 500,
 }
 """Every other code is a refusal of the business: 409."""
@@ -49,6 +53,7 @@ class Context:
 
     service: str
     database: Database
+    """Within DATABASE_SECONDS."""
     log: Log
     verifier: Verifier
     metrics: Metrics
@@ -69,10 +74,15 @@ def caller(
     _: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,  # only for the OpenAPI document
 ) -> Caller:
     """Who calls, by the bearer token. Raises Unauthenticated."""
+    return here.verifier.verify(bearer_token(request))
+
+
+def bearer_token(request: Request) -> str:
+    """Raises Unauthenticated when there is none."""
     scheme, _blank, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("no_token")
-    return here.verifier.verify(token.strip())
+    return token.strip()
 
 
 def allow(*roles: Role) -> Callable[..., Caller]:

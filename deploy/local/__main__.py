@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,18 +21,20 @@ from deploy.local.quiet import NotQuietError, until_quiet
 from deploy.local.table import provincial_table
 from deploy.story.driver import Doors, WrongAnswer, steps, tell
 from deploy.story.generate import generate, live
+from deploy.story.months import END, WIB
 from services.grants.commands import differences
 from services.reporting.pages import sign_in_link
 from services.reporting.reconcile import reconcile as reconcile_reporting
-from shared.database import Database
+from shared.database import Database, now
 from shared.database import run as db_run
 from shared.kafka import KafkaLog
 from shared.log import LogUnavailable
 from shared.runtime import serve_all
-from shared.security import DISTRICT_ROLES, LocalKey, Role
+from shared.security import DISTRICT_ROLES, LocalKey, Role, WrongSecret
 from shared.settings import Settings
 from shared.telemetry import configure_logs
 
+END_OF_STORY = datetime.combine(END, time(), WIB)
 LIVE_SECONDS = 3.0
 """Between two events of the demo after its story."""
 
@@ -127,7 +130,7 @@ def _finish(work: Coroutine[Any, Any, int]) -> None:
     configure_logs(Settings(service="reporting", json_logs=False, log_level="WARNING"))
     try:
         code = asyncio.run(work)
-    except* (CannotStart, WrongAnswer, NotQuietError, LogUnavailable) as group:
+    except* (CannotStart, WrongSecret, WrongAnswer, NotQuietError, LogUnavailable) as group:
         console.print(f"[red]{_first(group)}[/red]", soft_wrap=True)
         code = 1
     except* KeyboardInterrupt:
@@ -190,6 +193,8 @@ async def _demo_full(var: Path, *, once: bool, scale: float) -> int:
 
 async def _tell(doors: Doors, province: Province, scale: float) -> None:
     """Once per folder of state: a demo started again goes on where the story ended."""
+    if now() < END_OF_STORY:
+        raise CannotStart(f"the story ends on {END:%Y-%m-%d}, after today by this machine's clock: set the clock right")
     story = generate(scale=scale)
     begun, told = (province.var / f"story-{word}-{scale}" for word in ("begun", "told"))
     if told.exists():
@@ -272,7 +277,7 @@ async def _live(doors: Doors, scale: float) -> AsyncIterator[None]:
     """Events after the story's end, at a gentle pace, while the block runs."""
 
     async def publish() -> None:
-        for publication in live(generate(scale=scale), seed=1):
+        for publication in live(generate(scale=scale), seed=1, until=now()):
             try:
                 await doors.publish([publication])
             except (httpx.TransportError, WrongAnswer, LogUnavailable) as error:
@@ -293,7 +298,7 @@ def _client(port: int) -> httpx.AsyncClient:
 
 
 def _gateway(province: Province) -> Gateway:
-    services = {name: node.app for name, node in province.nodes.items()}
+    services = {name: node.served for name, node in province.nodes.items()}
     return Gateway(services, services["reporting"])
 
 

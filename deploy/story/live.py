@@ -1,8 +1,8 @@
-"""What goes on after the story: month after month, gently and for ever."""
+"""What goes on after the story: month after month up to today, then corrections, gently and for ever."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from itertools import count
+from datetime import datetime, time, timedelta
+from itertools import chain, count, takewhile
 from random import Random
 
 import msgspec
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from deploy.story import aid
 from deploy.story.model import REFUSED, Habit, OfficerStep, Publication, Story
-from deploy.story.months import LAST, at_work, between, day_in, month_end, plus
+from deploy.story.months import END, LAST, WIB, at_work, between, day_in, month_end, plus
 from deploy.story.person import record
 from deploy.story.places import WEIGHTS, source_of
 from deploy.story.registrar import Registrar
@@ -22,21 +22,25 @@ from shared.events.envelope import Envelope
 Place = tuple[str, str]
 Said = tuple[datetime, Place, msgspec.Struct, Habit | None]
 
+_END = datetime.combine(END, time(), WIB)
 _NOT_A_BASE = REFUSED | {Habit.poison, Habit.extra_zero, Habit.wages_exceed_turnover}
 
 
-def live(story: Story, seed: int) -> Iterator[Publication]:
+def live(story: Story, seed: int, until: datetime) -> Iterator[Publication]:
     """Endless events from November 2026 on, in order of time. No id is ever repeated, nor one of the story's.
 
     Each business goes on near its last month, with the season; now and then a correction, a new person, a request.
-    The same story and seed give the same events; another seed gives other ids and other refs.
+    Nothing is said of the time after `until`, since the province refuses what comes from the future: from there on
+    the newest reports are corrected, again and again. The same story, seed and `until` give the same events; another
+    seed gives other ids and other refs, and with a later `until` the same begin again and go further.
     """
     days = _Days(story, seed)
-    ids = dict.fromkeys(WEIGHTS, 0)
-    for ahead in count(1):
-        for time, place, data, habit in sorted(days.of(plus(LAST, ahead)), key=lambda said: said[:2]):
-            ids[place[0]] = ids.get(place[0], 0) + 1
-            yield _bind(f"{place[0]}-L{seed}-{ids[place[0]]:06d}", time, place, data, habit)
+    numbers = dict.fromkeys(WEIGHTS, 0)
+    soon = ((f"L{seed}", said) for said in takewhile(lambda said: said[0] <= until, days.ahead()))
+    later = ((f"L{seed}-{until:%Y%m%d%H%M%S}", said) for said in days.mends(until))
+    for series, (moment, place, data, habit) in chain(soon, later):
+        numbers[place[0]] = numbers.get(place[0], 0) + 1
+        yield _bind(f"{place[0]}-{series}-{numbers[place[0]]:06d}", moment, place, data, habit)
 
 
 class _Days:
@@ -56,6 +60,24 @@ class _Days:
         self._grants = count(1)
         self._seed = seed
         self._sent: list[tuple[Place, IncomeReported]] = []
+        self._newest = dict(self._base)
+
+    def ahead(self) -> Iterator[Said]:
+        """Month after month, in order of time."""
+        for months in count(1):
+            for said in sorted(self.of(plus(LAST, months)), key=lambda said: said[:2]):
+                yield said
+                _, place, data, _ = said  # not reached for one that is left out since it is of the future
+                if isinstance(data, IncomeReported) and _rank(data) > _rank(self._newest[place]):
+                    self._newest[place] = data
+
+    def mends(self, until: datetime) -> Iterator[Said]:
+        """Each business's newest report with a little more or less turnover. Revisions rise from run to run as well."""
+        first = (until - _END) // timedelta(minutes=1)
+        for revision in count(max(first, 0) + 10):
+            for place, report in self._rng.sample(sorted(self._newest.items(), key=_place), len(self._newest)):
+                turnover = _thousands(report.turnover * self._rng.uniform(0.97, 1.03))
+                yield until, place, replace(report, revision=revision, turnover=turnover), Habit.correction
 
     def of(self, month: str) -> Iterator[Said]:
         yield from self._corrections(month)
@@ -137,6 +159,14 @@ def _bind(event_id: str, time: datetime, place: Place, data: msgspec.Struct, hab
     source = source_of(place[0], kind.service)
     envelope = Envelope(id=event_id, source=source, type=kind.name, time=time, subject=place[1])
     return Publication(place[0], envelope, msgspec.json.encode(data), kind.service, None, habit)
+
+
+def _rank(report: IncomeReported) -> tuple[str, int]:
+    return report.month, report.revision
+
+
+def _place(known: tuple[Place, IncomeReported]) -> Place:
+    return known[0]
 
 
 def _thousands(amount: float) -> int:

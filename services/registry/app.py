@@ -1,8 +1,12 @@
 """The registry service, put together."""
 
+import asyncio
+from functools import partial
+
 from services.registry.api import router
 from services.registry.handlers import handlers
 from services.registry.keys import NikKeys
+from services.registry.proof import adopt
 from shared.database import Database
 from shared.events.catalogue import intake_topic
 from shared.events.districts import DISTRICTS
@@ -18,5 +22,13 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     keys = NikKeys.at(settings.keys)
     node = Node(settings, log, title="Berdaya registry", handlers=handlers(keys), topics=TOPICS, database=database)
     node.app.state.nik_keys = keys
+    node.background["nik key"] = partial(_stay_with_key, node, keys)
     node.app.include_router(router)
     return node
+
+
+async def _stay_with_key(node: Node, keys: NikKeys, stopping: asyncio.Event) -> None:
+    """Raises WrongSecret at the start, as soon as the database answers, whoever asks for nothing meanwhile."""
+    async with node.database.transaction() as session:
+        await adopt(session, keys)
+    await stopping.wait()

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.decisions import Batch, Person, Suspicion, examine, thing_of, weigh
 from services.registry.keys import NikKeys
+from services.registry.proof import adopt
 from services.registry.tables import (
     DUPLICATE,
     PERSON,
@@ -58,6 +59,7 @@ async def record_beneficiaries(
 
     The inbox has locked the districts, so nobody else changes these people meanwhile.
     """
+    await adopt(session, keys)
     known = await _read_people(session, {_id(command) for command in commands})  # 1 read
     heard = await revision_rows.known_of(session, [thing_of(who) for who in known])
     batch = Batch(known, heard, lambda person: keys.digest(person.text()))

@@ -26,6 +26,8 @@ class NikKeys:
         self._token_key = _derive(secret, b"berdaya nik token")
         self._digest_key = _derive(secret, b"berdaya record digest")
         self._seal = AESGCM(_derive(secret, b"berdaya nik seal"))
+        self.fingerprint = _derive(secret, b"berdaya nik fingerprint").hex()
+        """Tells this secret from every other, and nothing about it."""
 
     @classmethod
     def at(cls, folder: Path) -> "NikKeys":

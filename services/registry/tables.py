@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Row, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, Index, Integer, Row, UniqueConstraint
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -92,6 +92,15 @@ class DuplicateRow(Registry, table=True):
     decided_by: str | None = None
     decided_at: datetime | None = Field(default=None, sa_type=UtcTime)
     reason: str | None = None
+
+
+class NikKeyRow(Registry, table=True):
+    """Which key the NIKs here were stored with. The key itself is a file, never a row."""
+
+    __tablename__ = "nik_key"
+    __table_args__ = (CheckConstraint("one = 1", name="nik_key_one"),)
+    one: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    fingerprint: str
 
 
 METADATA = Registry.metadata

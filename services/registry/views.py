@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.decisions import Person, State
 from services.registry.keys import NikKeys
+from services.registry.proof import prove
 from services.registry.rules import PPKS_GROUPS
 from services.registry.tables import DUPLICATE, PERSON, person_of
 from shared.events.district import Disability, Ppks, PpksGroup, Sex, Status
@@ -110,7 +111,8 @@ async def read_beneficiary(session: AsyncSession, keys: NikKeys, beneficiary_id:
 
 
 async def look_up(session: AsyncSession, keys: NikKeys, who: Caller, nik: str) -> Known:
-    """Compared by token: the NIK asked for is neither stored nor logged."""
+    """Compared by token: the NIK asked for is neither stored nor logged. Raises WrongSecret before it would lie."""
+    await prove(session, keys)
     found = await session.execute(
         select(PERSON.c.district, PERSON.c.beneficiary_id)
         .where(PERSON.c.nik_token == keys.token(nik))

@@ -1,13 +1,10 @@
 """What each number means: its name, definition and unit, as `views` counts it, for whoever reads or prints it."""
 
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from services.reporting.rules import DECLINING_RATE, GROWING_RATE, ORDINARY_LEVEL, REPORTS_NEEDED, WINDOW_MONTHS
+from services.reporting.rule_versions import GrowthRule
 from shared.events.receipts import Sentence
-
-_RISE, _FALL = int(GROWING_RATE * 100), int(-DECLINING_RATE * 100)
-"""Percent a month."""
-_LEVEL = Sentence(f"Rp{ORDINARY_LEVEL:,}".replace(",", "."), f"Rp{ORDINARY_LEVEL:,}")
 
 Unit = Literal["people", "grants", "rupiah", "reports", "share", "machines"]
 
@@ -50,11 +47,14 @@ def _class(growth_class: str, name_id: str, name_en: str, rule_id: str, rule_en:
         f"growth.{growth_class}",
         "people",
         Sentence(name_id, name_en),
-        Sentence(f"Eks klien yang usahanya {rule_id}.", f"Ex-clients whose business {rule_en}."),
+        Sentence(
+            f"Eks klien yang usahanya {rule_id}; atau yang ditetapkan demikian oleh petugas provinsi.",
+            f"Ex-clients whose business {rule_en}; or whom a province officer has judged so.",
+        ),
     )
 
 
-FIGURES = (
+_FIGURES = (
     _person("client", "Klien", "Client"),
     _person("ex_client", "Eks klien", "Ex-client"),
     _person("graduated", "Mandiri", "Graduated"),
@@ -158,40 +158,57 @@ FIGURES = (
             "Reports counted that say the machine is idle or broken.",
         ),
     ),
-    _class(
-        "growing",
-        "Berkembang",
-        "Growing",
-        f"naik paling sedikit {_RISE} % per bulan menurut laporan dari {WINDOW_MONTHS} bulan",
-        f"rises by {_RISE} % a month or more, by the reports of {WINDOW_MONTHS} months",
-    ),
-    _class(
-        "ordinary",
-        "Biasa saja",
-        "Ordinary",
-        f"tidak naik atau turun sebanyak itu, dengan laba bersih paling sedikit {_LEVEL.id} per bulan",
-        f"neither rises nor falls by as much, with a net profit of {_LEVEL.en} a month or more",
-    ),
-    _class(
-        "stagnant",
-        "Stagnan",
-        "Stagnant",
-        f"tidak naik atau turun sebanyak itu, dengan laba bersih di bawah {_LEVEL.id} per bulan",
-        f"neither rises nor falls by as much, with a net profit below {_LEVEL.en} a month",
-    ),
-    _class(
-        "declining",
-        "Tidak berkembang",
-        "Declining",
-        f"turun paling sedikit {_FALL} % per bulan, atau tidak lagi untung",
-        f"falls by {_FALL} % a month or more, or no longer makes a profit",
-    ),
-    _class(
-        "insufficient",
-        "Belum cukup data",
-        "Not enough data",
-        f"mempunyai kurang dari {REPORTS_NEEDED} laporan dalam {WINDOW_MONTHS} bulan",
-        f"has fewer than {REPORTS_NEEDED} reports in {WINDOW_MONTHS} months",
-    ),
 )
-"""In the order of the dashboard's cell. Cuts, series and years show some of them, with the same meaning."""
+
+
+def figures(rule: GrowthRule) -> tuple[Figure, ...]:
+    """All figures under the growth rule in force, in the order of the dashboard's cell.
+
+    Cuts, series and years show some of them, with the same meaning.
+    """
+    rise, fall = _percent(rule.growing_rate), _percent(-rule.declining_rate)
+    level = Sentence(f"Rp{rule.ordinary_level:,}".replace(",", "."), f"Rp{rule.ordinary_level:,}")
+    return (
+        *_FIGURES,
+        _class(
+            "growing",
+            "Berkembang",
+            "Growing",
+            f"naik paling sedikit {rise.id} % per bulan menurut laporan dari {rule.window_months} bulan",
+            f"rises by {rise.en} % a month or more, by the reports of {rule.window_months} months",
+        ),
+        _class(
+            "ordinary",
+            "Biasa saja",
+            "Ordinary",
+            f"tidak naik atau turun sebanyak itu, dengan laba bersih paling sedikit {level.id} per bulan",
+            f"neither rises nor falls by as much, with a net profit of {level.en} a month or more",
+        ),
+        _class(
+            "stagnant",
+            "Stagnan",
+            "Stagnant",
+            f"tidak naik atau turun sebanyak itu, dengan laba bersih di bawah {level.id} per bulan",
+            f"neither rises nor falls by as much, with a net profit below {level.en} a month",
+        ),
+        _class(
+            "declining",
+            "Tidak berkembang",
+            "Declining",
+            f"turun paling sedikit {fall.id} % per bulan, atau tidak lagi untung",
+            f"falls by {fall.en} % a month or more, or no longer makes a profit",
+        ),
+        _class(
+            "insufficient",
+            "Belum cukup data",
+            "Not enough data",
+            f"mempunyai kurang dari {rule.reports_needed} laporan dalam {rule.window_months} bulan",
+            f"has fewer than {rule.reports_needed} reports in {rule.window_months} months",
+        ),
+    )
+
+
+def _percent(rate: Decimal) -> Sentence:
+    """`3`, or `3,5` and `3.5`."""
+    text = f"{(rate * 100).normalize():f}"
+    return Sentence(text.replace(".", ","), text)

@@ -7,10 +7,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting import cohorts, views
-from services.reporting.views import HANDED_OVER, YEARS
+from services.reporting.views import COUNTED, HANDED_OVER, YEARS
 from shared.database import set_wise
 from shared.events import facts, receipts
 from shared.events.catalogue import Event
+from shared.events.envelope import microseconds
 from shared.events.receipts import Answer
 from shared.inbox import wake
 
@@ -20,7 +21,7 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
     newest = _newest(events, lambda fact: fact.beneficiary_id)
     found = await set_wise(
         session,
-        "SELECT p.beneficiary_id, p.version FROM {rows} JOIN person p ON p.beneficiary_id = r.id",
+        "SELECT p.no, p.beneficiary_id, p.version, p.status FROM {rows} JOIN person p ON p.beneficiary_id = r.id",
         {"id": "uuid"},
         [(person,) for person in newest],
     )
@@ -32,6 +33,15 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
     }
     await _write_people(session, list(fresh.values()))
     await cohorts.place(session, fresh)
+    times = {id(event.data): microseconds(event.envelope.time) for event in events}
+    await views.growth_due(
+        session,
+        (
+            (prior.no, times[id(fact)])
+            for person, fact in fresh.items()
+            if (prior := before.get(person.hex)) and (prior.status == COUNTED) != (fact.status == COUNTED)
+        ),
+    )
     await wake(session, [f"beneficiary/{person}" for person in fresh if person.hex not in before])
     return _answers(events, fresh.values())
 

@@ -12,6 +12,7 @@ from shared import revision_rows
 from shared.database import insert, set_wise
 from shared.events import receipts
 from shared.events.catalogue import Event
+from shared.events.clock import happened_by
 from shared.events.district import IncomeReported
 from shared.events.envelope import beneficiary_id
 from shared.events.receipts import Answer
@@ -57,14 +58,14 @@ Key = tuple[int, int]
 async def report_income(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
     """Keep the newest revision of each business and month; every view follows by the difference.
 
-    A report of a month after the event's own time is rejected, one of an unknown person waits.
+    A report of a month after the event's own time, or after the log's, is rejected; one of an unknown person waits.
     """
     owners, before = await _read_reports(session, events)
     judging = Judging(await revision_rows.known_of(session, [_thing(key) for key in before]))
     current = dict(before)
     for event in events:
         owner = owners.get((event.district, event.data.district_ref))
-        if later_month(event.data.month, event.envelope.time):
+        if later_month(event.data.month, happened_by(event.envelope.time, event.record.taken_us)):
             judging.answer(receipts.rejected("future_month"))
         elif owner is None:
             judging.answer(_wait_for(event))
@@ -184,12 +185,12 @@ async def _count_reports(
             views.count_report(change, content.turnover, content.net_profit, content.employees, content.asset_use, -1)
     await views.growth_due(
         session,
-        (no for (no, month), stored in changed.items() if _net(before.get((no, month))) != stored.content.net_profit),
+        (
+            (no, stored.mark.time_us)
+            for (no, month), stored in changed.items()
+            if (prior := before.get((no, month))) is None or prior.content != stored.content
+        ),
     )
     counted = {owner.cohort: owner.district for owner in owners.values() if owner.counted}
     await MONTHS.add(session, views.months_of(cohorts, counted))
     await COHORT_MONTHS.add(session, cohorts)
-
-
-def _net(stored: _Stored | None) -> int | None:
-    return stored.content.net_profit if stored else None

@@ -4,9 +4,8 @@ Works from the service's own tables alone, also when the log keeps nothing any m
 here is what differs, and memory stays flat however many reports there are.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.reporting import cohorts
 from services.reporting.dashboard import forget
 from services.reporting.recomputed import RECOMPUTED
-from services.reporting.rules import WINDOW_MONTHS, classify, month_name
+from services.reporting.rules import month_name
 from services.reporting.views import COHORT_MONTHS, COHORT_PEOPLE, COUNTED, MONTHS, View
-from shared.database import Database, lock_districts, run, set_wise
+from services.reporting.wrong_businesses import wrong_businesses
+from shared.database import Database, lock_districts, run
 from shared.events.districts import DISTRICTS
 
-_AT_ONCE = 5000
 MOST_LINES = 1000
 """Of one view. Where more differ, nobody reads them one by one."""
 _FEW = 10
@@ -40,7 +39,7 @@ async def reconcile(database: Database) -> list[str]:
         found = []
         for view in RECOMPUTED:
             found += await _compare(session, view)
-        return found + await _compare_cohorts(session) + await _compare_classes(session)
+        return found + await _compare_cohorts(session) + await _compare_businesses(session)
 
 
 async def rebuild(database: Database) -> int:
@@ -54,14 +53,9 @@ async def rebuild(database: Database) -> int:
         await _take_time(session)
         await lock_districts(session, DISTRICTS)
         wrong = 0
-        async for part in _wrong_classes(session):
-            wrong += len(part)
-            await set_wise(
-                session,
-                "UPDATE person SET growth_class = r.class FROM {rows} WHERE person.no = r.no",
-                {"no": "bigint", "class": "text"},
-                [(no, right) for no, _, right in part],
-            )
+        async with aclosing(wrong_businesses(session, mend=True)) as parts:
+            async for part in parts:
+                wrong += sum(business.wrong_class for business in part)
         await _place_everybody(session)
         for view in RECOMPUTED:
             await _replace(session, view)
@@ -165,48 +159,12 @@ async def _compare_cohorts(session: AsyncSession) -> list[str]:
     return [f"cohort of business {no}: {held}, by its facts {right or 'a new one'}" for no, held, right in found]
 
 
-async def _compare_classes(session: AsyncSession) -> list[str]:
+async def _compare_businesses(session: AsyncSession) -> list[str]:
+    """Growth classes and lines of the worklist that are not those of the reports."""
     lines: list[str] = []
-    async with aclosing(_wrong_classes(session)) as parts:
+    async with aclosing(wrong_businesses(session)) as parts:
         async for part in parts:
-            lines += [f"growth class of business {no}: {held}, by its reports {right}" for no, held, right in part]
+            lines += [line for business in part for line in business.lines()]
             if len(lines) >= MOST_LINES:
                 break
     return lines[:MOST_LINES]
-
-
-async def _wrong_classes(session: AsyncSession) -> AsyncGenerator[list[tuple[int, str, str]], None]:
-    """(person_no, class held, class by the reports) where they differ though none is due.
-
-    Read in parts so that memory stays flat; a part may be mended before the next is read.
-    """
-    after = 0
-    while True:
-        found = await run(
-            session,
-            "SELECT no, growth_class FROM person WHERE no > :after AND no NOT IN (SELECT person_no FROM growth_due) "
-            "ORDER BY no LIMIT :most",
-            after=after,
-            most=_AT_ONCE,
-        )
-        people = found.all()
-        if not people:
-            return
-        reports = await run(
-            session,
-            f"""SELECT t.person_no, t.month, t.net_profit FROM report t
-                JOIN (SELECT person_no, max(month) AS newest FROM report
-                      WHERE person_no BETWEEN :first AND :last GROUP BY person_no) n
-                  ON n.person_no = t.person_no AND t.month > n.newest - {WINDOW_MONTHS}
-                WHERE t.person_no BETWEEN :first AND :last ORDER BY t.person_no""",
-            first=people[0].no,
-            last=people[-1].no,
-        )
-        by_person = {
-            no: [(month_name(row[1]), row[2]) for row in rows]
-            for no, rows in groupby(reports, key=lambda row: int(row[0]))
-        }
-        judged = [(no, held, classify(by_person.get(no, ())).value) for no, held in people]
-        if wrong := [(no, held, right) for no, held, right in judged if held != right]:
-            yield wrong
-        after = people[-1].no

@@ -34,7 +34,10 @@ class Malformed(Exception):
 
 
 class Record(NamedTuple):
-    """One record as the log holds it. `offset` is dense per (topic, partition), starting at 0."""
+    """One record as the log holds it. `offset` is dense per (topic, partition), starting at 0.
+
+    `taken_us` is when the log took it, by the log's own clock, in microseconds since 1970; None where it cannot say.
+    """
 
     topic: str
     partition: int
@@ -42,6 +45,7 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+    taken_us: int | None = None
 
 
 class Outgoing(NamedTuple):

@@ -132,9 +132,13 @@ SENTENCES = {
         "Jenis peristiwa ini tidak diterima di sini; kirim ke layanan yang tepat.",
         "This type is not taken here; send it to the service it belongs to.",
     ),
+    "time_in_future": Sentence(
+        "Waktu peristiwa lebih dari satu hari di depan. Betulkan jam sistem, lalu kirim lagi dengan id baru.",
+        "The event's time is more than a day ahead. Set the system's clock right, then send it again under a new id.",
+    ),
     "future_month": Sentence(
-        "Bulan laporan setelah waktu peristiwa. Periksa bulan dan jam sistem.",
-        "The month is after the event's own time. Check the month and the system's clock.",
+        "Bulan laporan belum mulai ketika peristiwa ini terjadi atau diterima. Periksa bulan dan jam sistem.",
+        "The month had not begun when the event happened or was taken. Check the month and the system's clock.",
     ),
     "amount_mismatch": Sentence(
         "Nilai bantuan tidak sama dengan jumlah barangnya.", "The amount is not the sum of the items."

@@ -139,6 +139,11 @@ CURES = {
         "Lihat topik setiap peristiwa di atas.",
         "See the topic of each event above.",
     ),
+    "time_in_future": _cure(
+        Verdict.rejected,
+        "Betulkan jam sistem pengirim (NTP), kirim lagi dengan `time` yang benar dan id baru.",
+        "Set the sending system's clock right (NTP); send it again with the right `time` and a new id.",
+    ),
     "future_month": _cure(
         Verdict.rejected,
         "Betulkan bulan atau jam sistem, kirim dengan id baru.",
@@ -236,6 +241,10 @@ FIELDS = {
 }
 
 WARNINGS = {
+    "clock_ahead": Sentence(
+        "Waktu peristiwa lebih dari 10 menit di depan; lebih dari satu hari akan ditolak. Betulkan jam sistem.",
+        "The event's time is more than 10 minutes ahead; beyond a day it is rejected. Set the system's clock right.",
+    ),
     "nik_sex_mismatch": Sentence("NIK dan jenis kelamin tidak cocok.", "The NIK and the sex disagree."),
     "nik_birth_date_mismatch": Sentence(
         "NIK dan tanggal lahir tidak cocok.", "The NIK and the date of birth disagree."

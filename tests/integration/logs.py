@@ -48,11 +48,13 @@ class Logs:
         for log in self._open:
             await log.close()
 
-    def topic(self, name: str = "topic", *, partitions: int = 1, end: str = "") -> str:
+    def topic(
+        self, name: str = "topic", *, partitions: int = 1, end: str = "", config: Mapping[str, str] | None = None
+    ) -> str:
         """The embedded log has one partition whatever is asked for."""
         unique = f"{name}-{secrets.token_hex(4)}{end}"
         if self.kind == "kafka":
-            make_topic(self.address, unique, partitions=partitions)
+            make_topic(self.address, unique, partitions=partitions, config=config or {})
         return unique
 
 
@@ -62,9 +64,10 @@ def open_log(kind: str, address: str) -> Log:
     return EmbeddedLog(Path(address))
 
 
-def make_topic(address: str, name: str, *, partitions: int = 1) -> None:
+def make_topic(address: str, name: str, *, partitions: int = 1, config: Mapping[str, str] = {}) -> None:
+    """As Berdaya makes its topics, but for what `config` changes."""
     admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
-    new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=TOPIC_CONFIG)
+    new = NewTopic(name, num_partitions=partitions, replication_factor=1, config={**TOPIC_CONFIG, **config})
     admin.create_topics([new], operation_timeout=PATIENCE_SECONDS)[name].result()
 
 
@@ -131,6 +134,7 @@ class Seen(msgspec.Struct):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+    taken_us: int | None
 
 
 class Member:

@@ -5,8 +5,9 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from services.grants.tables import METADATA
 from shared.consumer import Consumer, Stalled
 from shared.database import Database, run
 from shared.embedded import EmbeddedLog
-from shared.events.envelope import Outgoing, Record
+from shared.events.envelope import Outgoing, Record, beneficiary_id, format_time
 from shared.inbox import wake
 from shared.log import Partition, Positions, Subscription
 from shared.migrate import upgrade
@@ -32,8 +33,8 @@ from shared.settings import Settings
 from shared.telemetry import Metrics, logger
 from tests.conftest import Components
 from tests.integration.conftest import DatabaseFor
-from tests.integration.logs import PATIENCE_SECONDS, Logs, from_the_start, until
-from tests.integration.tiny import BOJONEGORO, Tiny, handover, person, request
+from tests.integration.logs import PATIENCE_SECONDS, Logs, from_the_start, make_topic, take, until
+from tests.integration.tiny import BOJONEGORO, Tiny, handover, person, request, with_header
 
 
 class World:
@@ -87,7 +88,12 @@ class World:
     async def set_offset(self, topic: str, offset: int) -> None:
         async with self.database.transaction() as session:
             await run(session, "DELETE FROM log_offset WHERE topic = :topic", topic=topic)
-            await run(session, "INSERT INTO log_offset VALUES (:topic, 0, :offset)", topic=topic, offset=offset)
+            await run(
+                session,
+                "INSERT INTO log_offset (topic, partition, next_offset) VALUES (:topic, 0, :offset)",
+                topic=topic,
+                offset=offset,
+            )
 
     async def applied(self, count: int) -> bool:
         return sum((await self.tiny.effects()).values()) == count
@@ -101,6 +107,24 @@ class World:
         else:
             with closing(sqlite3.connect(self.logs.address, isolation_level=None)) as file:
                 file.execute("DELETE FROM record WHERE topic = ? AND number < ?", (topic, count))
+
+    async def cut(self, topic: str, end: int) -> None:
+        """The log holds only its first records any more, taken at other moments."""
+        if self.logs.kind == "kafka":
+            async with self.log.subscribe(self.logs.other_group, [topic], from_the_start) as subscription:
+                kept = (await take(subscription, end))[:end]
+            admin = AdminClient({"bootstrap.servers": self.logs.address, "log_level": 0})
+            admin.delete_topics([topic], operation_timeout=PATIENCE_SECONDS)[topic].result()
+            make_topic(self.logs.address, topic)
+            await until(lambda: self._is_empty(topic))
+            await self.log.append([Outgoing(topic, one.key or b"", one.value or b"", one.headers) for one in kept])
+        else:
+            with closing(sqlite3.connect(self.logs.address, isolation_level=None)) as file:
+                file.execute("DELETE FROM record WHERE topic = ? AND number >= ?", (topic, end))
+                file.execute("UPDATE topic SET following = ? WHERE name = ?", (end, topic))
+
+    async def _is_empty(self, topic: str) -> bool:
+        return set((await self.log.ends([topic])).values()) == {0}
 
     def metric(self, name: str) -> float:
         found = self.tiny.metrics.registry.get_sample_value(f"berdaya_{name}", {"service": "grants"})
@@ -144,6 +168,41 @@ async def test_what_the_log_holds_is_applied_once_with_its_offset_and_its_receip
     assert await world.offsets() == {"facts": 1, "intake": 3}
     assert set((await world.tiny.effects()).values()) == {1}
     assert (await world.tiny.receipts("e-2")) == [("accepted", "accepted")]
+
+
+async def test_the_clock_of_a_district_is_judged_by_that_of_the_log(world: World) -> None:
+    ahead = {"right": timedelta(minutes=9), "ahead": timedelta(hours=23), "wrong": timedelta(hours=25)}
+    ahead |= {"late": timedelta(days=-400), "absurd": timedelta(days=20_000)}
+    began = datetime.now(UTC)
+    await world.append(
+        person(),
+        *(
+            with_header(request(name, f"G-{name}"), ce_time=format_time(began + by).encode())
+            for name, by in ahead.items()
+        ),
+    )
+    async with at_work(world.consumer()):
+        await until(lambda: verdicts_of(world, len(ahead) + 1))
+    told = {
+        receipt.event_id: (receipt.verdict, receipt.reason, receipt.warnings) for _, receipt in await world.tiny.told()
+    }
+    assert told == {
+        "late": ("accepted", "accepted", ()),
+        "right": ("accepted", "accepted", ()),
+        "ahead": ("accepted", "accepted", ("clock_ahead",)),
+        "wrong": ("rejected", "time_in_future", ()),
+        "absurd": ("rejected", "time_in_future", ()),
+    }
+    assert sorted(await world.tiny.effects()) == [
+        f"person {beneficiary_id(BOJONEGORO, 'W-1')}",
+        "request G-ahead",
+        "request G-late",
+        "request G-right",
+    ]
+
+
+async def verdicts_of(world: World, count: int) -> bool:
+    return await world.tiny.count("inbox") == count
 
 
 async def test_a_handler_that_fails_undoes_all_of_its_batch_and_nothing_is_skipped(world: World) -> None:
@@ -218,6 +277,40 @@ async def test_a_log_that_ends_before_what_was_applied_stops_that_partition_with
     assert consumer.progress.gaps == {Partition(world.intake, 0)}
     assert world.metric("gaps") == 1
     assert await world.offsets() == {"facts": 2, "intake": 5}
+
+
+async def test_a_log_cut_short_while_the_service_was_down_and_grown_past_it_stops_that_partition(world: World) -> None:
+    """An older copy was put back and new events came: the new ones below the offset were never applied."""
+    await world.append(*(person(f"W-{n}") for n in range(4)), request("e-1", "G-1", "W-1"))
+    async with at_work(world.consumer()):
+        await until(lambda: world.applied(5))
+    async with at_work(world.consumer()) as task:
+        await world.append(person("W-5"))
+        await until(lambda: world.applied(6))
+        assert not task.done()
+    await world.cut(world.facts, 2)
+    await world.append(*(person(f"W-{n}") for n in range(10, 20)))
+
+    consumer = world.consumer()
+    async with at_work(consumer):
+        await until(lambda: bool(consumer.progress.gaps))
+        await world.append(request("e-2", "G-2", "W-2"))
+        await until(lambda: world.applied(7))
+    assert consumer.progress.gaps == {Partition(world.facts, 0)}
+    assert world.metric("gaps") == 1
+    assert await world.offsets() == {"facts": 5, "intake": 2}
+
+
+async def test_the_same_log_with_its_beginning_gone_is_no_other_log(world: World) -> None:
+    await world.append(*(person(f"W-{n}") for n in range(4)))
+    async with at_work(world.consumer()):
+        await until(lambda: world.applied(4))
+    world.lose_the_first(world.facts, 4)
+    await world.append(person("W-5"))
+    consumer = world.consumer()
+    async with at_work(consumer):
+        await until(lambda: world.applied(5))
+    assert consumer.progress.gaps == set()
 
 
 async def test_a_gap_that_was_mended_is_none_any_more(world: World) -> None:
@@ -357,6 +450,9 @@ async def relayed(world: World) -> bool:
 # --- the watchdog
 
 
+NOWHERE = Partition("facts.registry", 0)
+
+
 class Silent:
     """A subscription that knows of records and never gets one, as aiokafka's can be after a rebalance (#712)."""
 
@@ -374,8 +470,8 @@ class Silent:
 
     def halt(self, partition: Partition) -> None: ...
 
-    async def behind(self, *, but: Collection[Partition] = ()) -> int:
-        return self._behind
+    async def behind(self) -> Mapping[Partition, int]:
+        return dict.fromkeys(self.assigned or {NOWHERE}, self._behind) if self._behind else {}
 
 
 class SilentLog(EmbeddedLog):

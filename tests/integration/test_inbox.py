@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import pairwise
 
 import msgspec
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from shared.database import run
 from shared.events import envelope
 from shared.events.catalogue import CATALOGUE
-from shared.events.envelope import Record
+from shared.events.envelope import Record, microseconds
 from shared.events.receipts import Answer, Verdict
 from tests.helpers import again, from_service
 from tests.integration.conftest import DatabaseFor
@@ -271,6 +272,72 @@ async def test_a_record_without_a_value_is_quarantined(tiny: Tiny) -> None:
 
 
 # --- refused before anyone looks into the data
+
+
+# --- the clocks of districts
+
+
+def taken(record: Record, before_noon: timedelta) -> Record:
+    """As a log took it whose clock showed so much less than the event's."""
+    return record._replace(taken_us=microseconds(NOON - before_noon))
+
+
+async def test_an_event_of_the_future_is_rejected_and_one_a_little_ahead_is_warned_of(tiny: Tiny) -> None:
+    await tiny.receive(
+        person(),
+        taken(request("in time", "G-1"), timedelta(minutes=10)),
+        taken(request("ahead", "G-2"), timedelta(hours=24)),
+        taken(request("of tomorrow", "G-3"), timedelta(hours=24, microseconds=1)),
+        request("taken who knows when", "G-4"),
+    )
+    assert await warned(tiny) == {
+        "in time": ("accepted", "accepted", ()),
+        "ahead": ("accepted", "accepted", ("clock_ahead",)),
+        "of tomorrow": ("rejected", "time_in_future", ()),
+        "taken who knows when": ("accepted", "accepted", ()),
+    }
+    assert (await tiny.rows())["of tomorrow"] == Row("rejected", "time_in_future", 1)
+    assert not (await tiny.effects())["request G-3"]
+
+
+async def warned(tiny: Tiny) -> dict[str, tuple[str, str, tuple[str, ...]]]:
+    """The last receipt of each event."""
+    return {
+        receipt.event_id: (receipt.verdict.value, receipt.reason, receipt.warnings) for _, receipt in await tiny.told()
+    }
+
+
+async def test_the_facts_of_services_are_not_judged_by_the_clock(tiny: Tiny) -> None:
+    await tiny.receive(taken(person(), timedelta(days=9)))
+    assert (await tiny.effects())[f"person {PERSON}"] == 1
+
+
+async def test_what_is_wrong_with_its_sender_is_said_before_what_is_wrong_with_its_clock(tiny: Tiny) -> None:
+    stranger = request("e-1", "G-1", source=f"/district/{SURABAYA}/test")
+    await tiny.receive(taken(stranger, timedelta(days=9)))
+    assert await tiny.receipts("e-1") == [("rejected", "district_mismatch")]
+
+
+async def test_one_that_waited_is_warned_of_by_the_time_at_which_the_log_took_it(tiny: Tiny) -> None:
+    await tiny.receive(taken(request("e-1", "G-1"), timedelta(hours=1)))
+    assert await warned(tiny) == {"e-1": ("waiting", "unknown_beneficiary", ("clock_ahead",))}
+    await tiny.receive(person())
+    assert await warned(tiny) == {"e-1": ("accepted", "accepted", ("clock_ahead",))}
+
+
+async def test_a_redriven_event_is_judged_by_the_time_at_which_the_log_took_it(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day later, by the clock of the operator, it would no longer be of the future."""
+    await tiny.receive(person(), request("e-1", "G-1"), taken(withdrawal("w-1", "G-1"), timedelta(days=2)))
+    await tiny.receive(taken(withdrawal("w-2", "G-1", "W-2"), timedelta(hours=2)))
+    monkeypatch.setitem(CATALOGUE, WITHDRAWALS, WITHDRAWAL_TYPE)
+    for row in await tiny.held():
+        assert await tiny.redrive(row.id, inbox=tiny.next_version) is not None
+    found = await warned(tiny)
+    assert found["w-1"] == ("rejected", "time_in_future", ())
+    assert found["w-2"] == ("accepted", "accepted", ("clock_ahead",))
+    assert (await tiny.effects())["withdrawal G-1"] == 1
 
 
 async def test_an_event_in_the_topic_of_another_service_is_rejected(tiny: Tiny) -> None:

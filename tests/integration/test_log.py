@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, closing, suppress
 from pathlib import Path
@@ -52,11 +53,28 @@ async def test_what_was_appended_comes_back_in_order_as_it_was(logs: Logs) -> No
     async with log.subscribe(logs.group, [topic], from_the_start) as subscription:
         found = await take(subscription, 3)
 
-    assert found == [
+    assert [record[:6] for record in found] == [
         (topic, 0, 0, b"first", b"\x00\xff\x80 bytes", headers),
         (topic, 0, 1, b"", b"", ()),
         (topic, 0, 2, "kunci-é".encode(), '{"nama": "Dèwi"}'.encode(), (("n", b"\x00"),)),
     ]
+
+
+async def test_a_record_carries_the_time_at_which_the_log_took_it_to_every_reader(logs: Logs) -> None:
+    log, topic = logs.open(), logs.topic()
+    before = time.time_ns() // 1_000_000 * 1000  # Kafka tells milliseconds
+    await log.append(numbered(topic, [1]))
+    between = time.time_ns() // 1000
+    await log.append(numbered(topic, [2]))
+    after = time.time_ns() // 1000
+
+    async with log.subscribe(logs.group, [topic], from_the_start) as subscription:
+        first, second = await take(subscription, 2)
+    assert first.taken_us is not None and second.taken_us is not None
+    assert before <= first.taken_us <= between
+    assert between // 1000 * 1000 <= second.taken_us <= after
+    async with logs.open().subscribe(logs.other_group, [topic], from_the_start) as subscription:
+        assert await take(subscription, 2) == [first, second]
 
 
 async def test_each_partition_keeps_its_order_and_counts_from_zero(logs: Logs) -> None:
@@ -285,13 +303,13 @@ async def test_behind_says_how_much_was_not_read_yet(logs: Logs) -> None:
 
         async def behind(expected: int) -> bool:
             await nothing_more(subscription, rounds=1)
-            return await subscription.behind() == expected
+            return await subscription.behind() == {Partition(other, 0): expected}
 
         await log.append(numbered(topic, range(10)))
         await take(subscription, 4, limit=4)
-        assert await subscription.behind() == 6
+        assert await subscription.behind() == {Partition(topic, 0): 6}
         await take(subscription, 6)
-        assert await subscription.behind() == 0
+        assert await subscription.behind() == {}
         subscription.halt(Partition(other, 0))
         await log.append(numbered(other, range(3)))
         await until(lambda: behind(3))
@@ -303,6 +321,24 @@ async def test_ends_are_where_the_next_record_goes(logs: Logs) -> None:
     assert await log.ends([topic, empty]) == {Partition(topic, 0): 3, Partition(empty, 0): 0}
     await log.append(numbered(topic, range(4)))
     assert await log.ends([topic]) == {Partition(topic, 0): 7}
+
+
+async def test_it_says_when_it_took_the_records_that_are_there_and_nothing_of_others(logs: Logs) -> None:
+    log = logs.open()
+    topics = [logs.topic(f"of-{n}") for n in range(12)]
+    empty, large = logs.topic("empty"), logs.topic("large")
+    await log.append([record for topic in topics for record in numbered(topic, range(3))])
+    await log.append([Outgoing(large, b"k", b"x" * 3 * MIB, ()), *numbered(large, [1])])
+    async with log.subscribe(logs.group, [*topics, large], from_the_start) as subscription:
+        found = await take(subscription, 38)
+    known = {(record.topic, record.offset): record.taken_us for record in found}
+    asked = {Partition(topic, 0): n % 3 for n, topic in enumerate(topics)} | {Partition(large, 0): 1}
+    beyond = {Partition(empty, 0): 0, Partition(topics[0], 0): 3}
+    expected = {partition: known[partition.topic, offset] for partition, offset in asked.items()}
+    assert await log.taken_at(asked) == expected
+    assert await log.taken_at(asked | {Partition(empty, 0): 0}) == expected
+    assert await log.taken_at(beyond) == {}
+    assert await log.taken_at({}) == {}
 
 
 async def test_a_record_of_four_mebibytes_passes(logs: Logs) -> None:
@@ -386,10 +422,53 @@ async def test_the_embedded_log_works_again_by_itself_when_its_file_can_be_used_
     await logs.close()
 
 
-async def test_a_topic_that_nobody_made_is_named_at_once(kafka: str) -> None:
+async def test_an_embedded_log_of_before_it_kept_the_time_is_read_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute(
+            """CREATE TABLE record (
+                topic TEXT NOT NULL, number INTEGER NOT NULL, key BLOB, value BLOB, headers BLOB NOT NULL,
+                PRIMARY KEY (topic, number)
+            ) WITHOUT ROWID"""
+        )
+        file.execute("CREATE TABLE topic (name TEXT PRIMARY KEY, following INTEGER NOT NULL) WITHOUT ROWID")
+        file.execute("INSERT INTO record VALUES ('t', 0, x'6b', x'31', '[]')")
+        file.execute("INSERT INTO topic VALUES ('t', 1)")
+    logs = Logs("embedded", str(path))
+    await asyncio.gather(*(logs.open().append(numbered("t", [n])) for n in (2, 3, 4)))  # each opens it, all at once
+    async with logs.open().subscribe(logs.group, ["t"], from_the_start) as subscription:
+        found = await take(subscription, 4)
+    assert sorted(numbers(found)) == [1, 2, 3, 4]
+    assert [record.taken_us is None for record in found] == [True, False, False, False]
+    await logs.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "told"),
+    [("LogAppendTime", 4_070_908_800_000, True), ("CreateTime", 1_000_000_000_000, False)],
+    ids=["of 2099", "of 2001, in a topic that keeps it"],
+)
+async def test_what_a_sender_says_of_the_time_is_not_taken_for_the_log_s_word(
+    kafka: str, kind: str, says: int, told: bool
+) -> None:
+    logs = Logs("kafka", kafka)
+    topic = logs.topic(config={"message.timestamp.type": kind})
+    producer = Producer({"bootstrap.servers": kafka})
+    producer.produce(topic, value=b"1", key=b"k", timestamp=says)
+    producer.flush(PATIENCE_SECONDS)
+    async with logs.open().subscribe(logs.group, [topic], from_the_start) as subscription:
+        (record,) = await take(subscription, 1)
+    if told:
+        assert record.taken_us is not None and abs(record.taken_us - time.time_ns() // 1000) < 60_000_000
+    else:
+        assert record.taken_us is None
+    await logs.close()
+
+
+async def test_a_topic_that_nobody_made_is_named_soon(kafka: str) -> None:
     logs = Logs("kafka", kafka)
     log = logs.open()
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(15):
         with pytest.raises(LogUnavailable, match=r"has no topic misspelt\.one"):
             await log.append(numbered("misspelt.one", [1]))
         with pytest.raises(LogUnavailable, match=r"has no topic misspelt\.one"):
@@ -408,7 +487,7 @@ async def test_what_other_programs_leave_out_reads_as_null_or_empty(kafka: str) 
     producer.produce(topic, value=b"v", key=b"k", headers=[("null", None), ("twice", b"1"), ("twice", b"2")])
     producer.flush(PATIENCE_SECONDS)
     async with logs.open().subscribe(logs.group, [topic], from_the_start) as subscription:
-        assert await take(subscription, 2) == [
+        assert [record[:6] for record in await take(subscription, 2)] == [
             (topic, 0, 0, None, None, ()),
             (topic, 0, 1, b"k", b"v", (("null", b""), ("twice", b"1"), ("twice", b"2"))),
         ]

@@ -96,7 +96,7 @@ async def test_an_upgrade_of_what_is_new_already_changes_nothing(empty: str, ser
     database = Database(empty)
     await upgrade(database, service, SERVICES[service])
     async with database.transaction() as session:
-        await run(session, "INSERT INTO log_offset VALUES ('t', 0, 7)")
+        await run(session, "INSERT INTO log_offset (topic, partition, next_offset) VALUES ('t', 0, 7)")
     await upgrade(database, service, SERVICES[service])
     async with database.reading() as session:
         assert (await run(session, "SELECT next_offset FROM log_offset")).scalar_one() == 7

@@ -1,6 +1,8 @@
 """Who exists: the newest record of each person, their NIKs, suspected duplicates, and who may see them."""
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -21,9 +23,12 @@ from msgspec.structs import replace
 from sqlalchemy import MetaData, select
 from sqlalchemy.exc import IntegrityError
 
+from deploy.stack import ports
+from deploy.stack.files import ROOT
 from services.registry.app import TOPICS, build
 from services.registry.decisions import Person
 from services.registry.keys import NikKeys
+from services.registry.proof import adopt
 from services.registry.tables import DUPLICATE, METADATA, PERSON, PERSON_COLUMNS, person_of, person_values
 from shared.database import Database, run
 from shared.embedded import EmbeddedLog
@@ -32,7 +37,7 @@ from shared.events.catalogue import CATALOGUE
 from shared.events.district import BeneficiaryRecorded, Consent, Disability, Ppks, PpksGroup, Sex, Status
 from shared.events.envelope import STRUCTURED, Envelope, Record, beneficiary_id, read_record, write_structured
 from shared.runtime import Node
-from shared.security import Role
+from shared.security import Role, WrongSecret
 from shared.settings import Settings
 from tests.conflicts import SOURCES, Receipt, Told, arrivals, in_force, wrong_receipts
 from tests.helpers import again, bearer, from_district
@@ -159,6 +164,8 @@ class Office:
 async def office(database_for: DatabaseFor, tmp_path: Path) -> AsyncIterator[Office]:
     log = EmbeddedLog(tmp_path / "log.db")
     node = build(Settings(service="registry", var=tmp_path), log, await database_for("registry", METADATA))
+    async with node.database.transaction() as session:
+        await adopt(session, node.app.state.nik_keys)  # as at its first start
     async with httpx.AsyncClient(transport=httpx.ASGITransport(node.app), base_url="http://registry") as client:
         yield Office(node, client)
     await log.close()
@@ -918,6 +925,114 @@ async def test_an_event_sent_over_http_comes_back_as_a_receipt_and_goes_out_as_a
 
 async def _from_the_start(partitions: Any) -> dict[Any, int]:
     return dict.fromkeys(partitions, 0)
+
+
+# --- the key ------------------------------------------------------------------------------------------------------
+
+
+class Keyless:
+    """The registry of an office, started once more, its `nik.key` lost or put back."""
+
+    def __init__(self, office: Office, folder: Path) -> None:
+        self._database = office.node.database
+        self._log = office.node.log
+        self.key = folder / "keys" / "nik.key"
+        self._folder = folder
+
+    def node(self) -> Node:
+        return build(Settings(service="registry", var=self._folder), self._log, Database(self._database.url))
+
+    async def runs(self, *, seconds: float = 1) -> None:
+        """Raises what ends it before that."""
+        async with self.node().running():
+            await asyncio.sleep(seconds)
+
+
+@pytest.fixture
+def started_again(office: Office, tmp_path: Path) -> Keyless:
+    return Keyless(office, tmp_path)
+
+
+async def test_without_its_key_it_does_not_start_and_says_what_to_do(
+    office: Office, started_again: Keyless, tmp_path: Path
+) -> None:
+    kept = started_again.key.rename(tmp_path / "backup")
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await started_again.runs(seconds=20)
+    (wrong,) = caught.value.exceptions
+    assert isinstance(wrong, WrongSecret)
+    assert "nik.key" in str(wrong) and "backup" in str(wrong)
+    kept.rename(started_again.key)
+    await started_again.runs()
+
+
+async def test_a_process_without_the_key_ends_with_one_clear_line(
+    office: Office, started_again: Keyless, tmp_path: Path
+) -> None:
+    started_again.key.unlink()
+    environment = {"BERDAYA_DATABASE": office.node.database.url, "BERDAYA_VAR": str(tmp_path)}
+    environment |= {"BERDAYA_PORT": str(ports.choose()), "BERDAYA_LOG_LEVEL": "ERROR"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.registry", "serve"),
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(30):
+        output, _ = await process.communicate()
+    assert process.returncode == 1
+    (line,) = output.decode().splitlines()
+    assert "put the old file back from backup" in msgspec.json.decode(line)["event"]
+
+
+async def test_with_another_key_nothing_is_recorded_and_no_lookup_answers_that_a_nik_is_unknown(
+    office: Office, started_again: Keyless
+) -> None:
+    await office.receive(event(SITI, "e1"))
+    started_again.key.unlink()
+    node = started_again.node()  # its background does not run yet, as while the database is away
+    other = Office(node, httpx.AsyncClient(transport=httpx.ASGITransport(node.app), base_url="http://registry"))
+    with pytest.raises(WrongSecret):
+        await other.receive(event(replace(SITI, district_ref="W-0002"), "e2"))
+    with pytest.raises(WrongSecret):
+        await other.look_up(NIK, Role.province_officer)
+    await other.client.aclose()
+    await node.database.close()
+    assert [person.beneficiary_id for person in await office.people()] == [SITI_ID]
+
+
+async def test_a_registry_of_before_fingerprints_were_kept_is_judged_by_a_nik_it_holds(
+    office: Office, started_again: Keyless, tmp_path: Path
+) -> None:
+    await office.receive(event(SITI, "e1"))
+    async with office.node.database.transaction() as session:
+        await run(session, "DELETE FROM nik_key")
+    kept = started_again.key.rename(tmp_path / "backup")
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await started_again.runs(seconds=20)
+    assert isinstance(caught.value.exceptions[0], WrongSecret)
+    kept.rename(started_again.key)
+    await started_again.runs()
+    async with office.node.database.reading() as session:
+        stored = (await run(session, "SELECT fingerprint FROM nik_key")).scalar_one()
+    assert stored == office.node.app.state.nik_keys.fingerprint
+
+
+async def test_of_two_processes_with_keys_of_their_own_one_is_refused_before_anything_is_recorded(
+    office: Office, started_again: Keyless
+) -> None:
+    first, second = NikKeys(b"1" * 32), NikKeys(b"2" * 32)
+    async with office.node.database.transaction() as session:
+        await run(session, "DELETE FROM nik_key")
+
+    async def begin(keys: NikKeys) -> str:
+        async with office.node.database.transaction() as session:
+            await adopt(session, keys)
+        return keys.fingerprint
+
+    ended = await asyncio.gather(begin(first), begin(second), return_exceptions=True)
+    assert sorted(type(end).__name__ for end in ended) == ["WrongSecret", "str"]
 
 
 def test_the_registry_reads_one_topic_per_district_and_no_fact() -> None:

@@ -1,6 +1,7 @@
 """What every call has in common: a problem says what is wrong and no more, and a retry does nothing twice."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
@@ -13,14 +14,17 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
+from deploy.stack.components import StackError, start_postgres
 from services.grants.tables import METADATA
 from shared.database import Database, run
 from shared.embedded import EmbeddedLog
 from shared.refusals import Refused
 from shared.security import Caller, LocalKey, Role, Verifier
 from shared.telemetry import Metrics, logger
-from shared.web import Call, Context, allow, call, install
+from shared.web import DATABASE_SECONDS, Call, Context, allow, call, install
+from tests.conftest import absent
 from tests.integration.conftest import DatabaseFor
+from tests.integration.logs import until
 
 SECRET = "RAHASIA4141"
 
@@ -57,6 +61,11 @@ class Service:
 
             return await once.once(who, work)
 
+        @self.app.get("/sleep")
+        async def sleep(seconds: float) -> None:
+            async with self.database.reading() as session:
+                await run(session, "SELECT pg_sleep(:seconds)", seconds=seconds)
+
         @self.app.get("/broken")
         async def broken(value: str) -> None:
             async with self.database.reading() as session:
@@ -70,6 +79,11 @@ class Service:
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://service")
+
+    async def sleep(self, seconds: float) -> httpx.Response:
+        """A call whose statement takes so long."""
+        async with self.client() as client:
+            return await client.get("/sleep", params={"seconds": seconds})
 
     async def notes(self) -> list[str]:
         async with self.database.reading() as session:
@@ -190,6 +204,60 @@ async def test_a_text_that_cannot_be_stored_is_the_mistake_of_its_sender(service
     else:
         problem(answer, 422, "invalid_request")
         assert await service.notes() == []
+
+
+async def test_a_database_that_stands_still_is_told_so_within_seconds(tmp_path: Path) -> None:
+    """Met by a call under way, by one that takes a known connection, and by one that needs a new one."""
+    try:
+        postgres = start_postgres(tmp_path / "postgres")
+    except StackError as error:
+        absent("postgres", str(error))
+    try:
+        database = Database(postgres.address.replace("postgresql://", "postgresql+asyncpg://"), pool=3)
+        service = Service(database.within(DATABASE_SECONDS), tmp_path)
+        async with database.transaction() as session:
+            await run(session, "CREATE TABLE note (name VARCHAR, of INTEGER)")
+            await run(
+                session,
+                "CREATE TABLE reply (sub VARCHAR, key VARCHAR, fingerprint VARCHAR, status INTEGER, body VARCHAR, "
+                "at timestamptz, PRIMARY KEY (sub, key))",
+            )
+        assert [(await service.add(f"before-{n}")).status_code for n in range(2)] == [200, 200]
+        under_way = asyncio.ensure_future(service.sleep(1))
+        consumers = asyncio.ensure_future(notes_once_it_moves(database))
+        await until(lambda: is_asleep(database))
+        began = time.monotonic()
+        postgres.freeze()
+        answers = await asyncio.gather(under_way, *(service.add(f"k-{n}") for n in range(5)))
+        took = time.monotonic() - began
+        for answer in answers:
+            problem(answer, 503, "unavailable")
+            assert int(answer.headers["retry-after"]) > 0
+        assert took < 12, "it is answered within some ten seconds"
+        postgres.thaw()
+        assert await consumers == 2, "whoever has no limit goes on where it stood"
+        assert [(await service.add(f"k-{n}")).status_code for n in range(5)] == [200] * 5
+        assert len(await service.notes()) == 7, "a retry has one effect"
+        await database.close()
+    finally:
+        postgres.thaw()
+        postgres.stop()
+
+
+async def notes_once_it_moves(database: Database) -> int:
+    async with database.reading() as session:
+        await run(session, "SELECT pg_sleep(2)")
+        return int((await run(session, "SELECT count(*) FROM note")).scalar_one())
+
+
+async def is_asleep(database: Database) -> bool:
+    async with database.reading() as session:
+        found = await run(
+            session,
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(%' AND state = 'active' "
+            "AND pid <> pg_backend_pid()",
+        )
+        return int(found.scalar_one()) == 2
 
 
 async def test_a_database_that_is_away_is_told_so_with_a_time_to_come_back(tmp_path: Path) -> None:

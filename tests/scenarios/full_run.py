@@ -88,6 +88,9 @@ class PatientLog(Log):
     async def ends(self, topics: Sequence[str]) -> Mapping[Partition, int]:
         return await patiently(lambda: self._log.ends(topics))
 
+    async def taken_at(self, places: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        return await patiently(lambda: self._log.taken_at(places))
+
     async def ready(self) -> bool:
         return await self._log.ready()
 

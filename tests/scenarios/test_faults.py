@@ -192,6 +192,26 @@ async def test_postgres_is_frozen_under_load_and_everything_goes_on(world: World
     await budgets_agree(world, reporting, history)
 
 
+async def test_calls_that_meet_a_frozen_postgres_are_answered_in_time_and_an_open_stream_goes_on(
+    world: World, books: Books
+) -> None:
+    grants, reporting = await world.started("grants"), await world.started("reporting")
+    world.topics.send(books.reports(50))
+    await world.shows(reporting, books)
+    viewer = world.signed(Role.viewer)
+    async with reporting.http.stream("GET", "/v1/dashboard/stream", headers=viewer, timeout=60) as stream:
+        versions = (int(line.removeprefix("data: ")) async for line in stream.aiter_lines() if line.startswith("data:"))
+        seen = await anext(versions)
+        async with away(world.postgres, "frozen"):
+            began = time.monotonic()
+            await refuses_for_now(world, grants, reporting)
+            assert time.monotonic() - began < 12
+        world.topics.send(books.reports(1))
+        await world.shows(reporting, books)
+        assert await anext(versions) > seen
+    await world.counted(books)
+
+
 async def test_postgres_crashes_under_load_and_nothing_is_quarantined(
     world: World, books: Books, random: Random
 ) -> None:
@@ -231,10 +251,11 @@ async def test_postgres_crashes_under_load_and_nothing_is_quarantined(
 async def refuses_for_now(world: World, grants: Service, reporting: Service) -> None:
     """What needs the database is answered with 503, and with when to come again."""
     officer = {**world.signed(Role.admin), "Idempotency-Key": "while-away"}
-    answers = (
-        await grants.http.put("/v1/budgets/2027/3509", json={"amount": 1}, headers=officer),
-        await grants.http.get("/v1/budgets/2026", headers=world.signed(Role.admin)),
-        await reporting.http.get("/v1/receipts/any", headers=world.signed(Role.district_system, "3501")),
+    answers = await asyncio.gather(
+        grants.http.put("/v1/budgets/2027/3509", json={"amount": 1}, headers=officer),
+        grants.http.get("/v1/budgets/2026", headers=world.signed(Role.admin)),
+        reporting.http.get("/v1/receipts/any", headers=world.signed(Role.district_system, "3501")),
+        reporting.http.get("/v1/dashboard?month=2020-01", headers=world.signed(Role.viewer)),
     )
     for answer in answers:
         assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text

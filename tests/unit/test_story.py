@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
-from itertools import combinations, islice
+from itertools import combinations, islice, takewhile
 from statistics import median
 from typing import Any, TypeVar
 
@@ -35,6 +35,8 @@ SEEDS = ((2026, 1.0), (2026, 0.1), (7, 0.1), (11, 0.3))
 HER_NETS = [1_050_000, 1_150_000, 1_000_000, 1_170_000, 1_750_000, 1_220_000, 1_400_000, 1_900_000, 2_500_000]
 HER_NETS += [1_650_000, 1_650_000, 1_800_000, 1_800_000, 1_900_000, 2_000_000, 2_400_000, 2_600_000, 2_200_000]
 HER_NETS += [2_400_000, 2_500_000, 3_600_000, 3_000_000, 3_000_000, 3_000_000]
+
+FOR_EVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 Place = tuple[str, str]
 T = TypeVar("T")
@@ -629,21 +631,21 @@ def test_the_woman_of_bojonegoro_got_a_sewing_machine_and_an_obras_in_march_2025
 
 def test_life_goes_on_after_the_story_in_order_of_time_and_with_new_ids() -> None:
     story = told(2026, 0.1)
-    first = list(islice(live(story, 1), 1_500))
+    first = list(islice(live(story, 1, FOR_EVER), 1_500))
     ids = [(each.envelope.source, each.envelope.id) for each in first]
     assert len(set(ids)) == len(ids)
     assert not set(ids) & {(each.envelope.source, each.envelope.id) for each in publications(story)}
-    assert not set(ids) & {(each.envelope.source, each.envelope.id) for each in islice(live(story, 2), 1_500)}
+    assert not set(ids) & {(each.envelope.source, each.envelope.id) for each in islice(live(story, 2, FOR_EVER), 1_500)}
     times = [each.envelope.time for each in first]
     assert times == sorted(times)
     assert times[0].date() >= date(2026, 11, 1)
-    assert list(islice(live(story, 1), 1_500)) == first
+    assert list(islice(live(story, 1, FOR_EVER), 1_500)) == first
 
 
 def test_life_after_the_story_brings_next_months_corrections_new_people_and_requests() -> None:
     story = told(2026, 0.1)
     kinds: Counter[str] = Counter()
-    for publication in islice(live(story, 1), 1_500):
+    for publication in islice(live(story, 1, FOR_EVER), 1_500):
         event = decode(record_of(publication))
         kinds[type(event.data).__name__] += 1
         if isinstance(event.data, IncomeReported):
@@ -654,13 +656,36 @@ def test_life_after_the_story_brings_next_months_corrections_new_people_and_requ
     assert min(kinds.values()) > 5
 
 
+def test_nothing_comes_from_the_future_and_from_there_on_the_newest_reports_are_corrected() -> None:
+    story = told(2026, 0.1)
+    until = datetime(2026, 12, 10, tzinfo=UTC)
+    heard = list(islice(live(story, 1, until), 600))
+    before = [each for each in heard if each.envelope.time < until]
+    mends = heard[len(before) :]
+    assert before == list(takewhile(lambda each: each.envelope.time < until, live(story, 1, FOR_EVER)))
+    assert len(before) > 30
+    assert {each.envelope.time for each in mends} == {until}
+    said = newest_reports(story)
+    for each in before:
+        report = data_of(each)
+        if isinstance(report, IncomeReported):
+            said[each.district, report.district_ref][report.month] = report
+    for each in mends:
+        report = data_of(each)
+        known = said[each.district, report.district_ref]
+        assert report.month == max(known)
+        assert report.revision > known[report.month].revision
+        known[report.month] = report
+    assert len({(each.envelope.source, each.envelope.id) for each in heard}) == 600
+
+
 def test_live_months_stay_near_what_a_business_earned_before() -> None:
     story = told()
     before = {
         place: max(report.turnover for report in list(months.values())[-6:])
         for place, months in newest_reports(story).items()
     }
-    for publication in islice(live(story, 3), 8_000):
+    for publication in islice(live(story, 3, FOR_EVER), 8_000):
         data = data_of(publication)
         if isinstance(data, IncomeReported):
             assert data.turnover < 2.5 * before[publication.district, data.district_ref]

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "registry_0003"
-down_revision = "registry_0001"
+down_revision = "registry_0002"
 branch_labels = None
 depends_on = "chassis_0001"
 

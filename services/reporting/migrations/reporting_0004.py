@@ -61,8 +61,6 @@ def upgrade() -> None:
     )
     op.add_column("person", sa.Column("cohort", sa.BigInteger(), nullable=False, server_default="0"))
     _count_what_is_there()
-    if op.get_context().dialect.name != "sqlite":  # there the default stays; every row names its cohort anyway
-        op.alter_column("person", "cohort", server_default=None)
 
 
 def _count_what_is_there() -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from shared.events.district import AssetUse
-from shared.events.envelope import beneficiary_id
+from shared.events.envelope import beneficiary_id, microseconds
 from tests.helpers import again
 from tests.integration.reporting.office import (
     BOJONEGORO,
@@ -110,6 +110,18 @@ async def test_a_month_begins_at_midnight_in_jakarta_and_none_is_reported_before
 async def test_a_future_month_is_rejected_at_once_also_of_an_unknown_person(office: Office) -> None:
     await office.hear(report("B-9", "2026-12", event_id="r"))
     assert (await office.receipts())["r"] == ("rejected", "future_month", "")
+
+
+@pytest.mark.parametrize(
+    ("taken", "verdict"), [("2026-10-31T16:59:59+00:00", "rejected"), ("2026-10-31T17:00:00+00:00", "accepted")]
+)
+async def test_a_month_that_has_begun_only_by_the_clock_of_the_sender_has_not_begun(
+    office: Office, taken: str, verdict: str
+) -> None:
+    """The sender's clock shows one minute past the beginning of November in Jakarta."""
+    sent = report("B-1", "2026-11", event_id="r", time=datetime.fromisoformat("2026-11-01T00:01:00+07:00"))
+    await office.hear(person(), sent._replace(taken_us=microseconds(datetime.fromisoformat(taken))))
+    assert (await office.receipts())["r"][0] == verdict
 
 
 # Facts that come late or again
