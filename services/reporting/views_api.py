@@ -3,17 +3,27 @@
 A list is about single people, and a cell of a cut may be about one: neither is for those who only view.
 """
 
-from typing import Annotated, Literal
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.api import Here, MonthQuery, Reader
 from services.reporting.cuts import CUTS, CutName, read_cut
 from services.reporting.lists import Filters, GrantFilters, Page, read_businesses, read_grants
+from services.reporting.lists_export import GRANT_COLUMNS, business_columns, business_row, grant_row, headings, widths
 from services.reporting.rules import GrowthClass, month_index, month_name
 from services.reporting.series import newest_month, read_series, read_years
+from services.reporting.sheets import Format, Value, open_sheet
+from services.reporting.wording import WORDS, Language, Words
+from services.reporting.worklist_api import attachment
+from services.reporting.worklist_rules import jakarta_day
+from shared.database import Database, now
 from shared.events.district import AssetUse, Disability, GrantKind, PpksGroup, Sex, Status
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
@@ -21,6 +31,8 @@ from shared.security import Caller, Role
 
 MAX_PAGE = 500
 MAX_MONTHS = 120
+_FILE_PAGE = 5000
+_IN_MEMORY_BYTES = 4 * 1024 * 1024
 VIEWER_CUTS: frozenset[CutName] = frozenset({"district"})
 """What the dashboard shows them anyway. In any finer one a cell may be one person's income."""
 
@@ -36,6 +48,8 @@ def official(who: Reader) -> Caller:
 
 Official = Annotated[Caller, Depends(official)]
 District = Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])]
+As = Annotated[Format | None, Query(description="The whole list as one file, without pages.")]
+Lang = Annotated[Language, Query(description="Of the file.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 _NONE = "Empty: those who have none."
 Trade = Annotated[str | None, Query(pattern=r"^([a-z][a-z0-9_]{0,39})?$", examples=["sewing"], description=_NONE)]
@@ -122,6 +136,8 @@ async def businesses(
         Query(pattern=r"^[0-9]{4}/[A-Za-z0-9._-]{1,64}$", description="The `next` of the page before."),
     ] = None,
     limit: Limit = 100,
+    format: As = None,
+    lang: Lang = "id",
 ) -> Response:
     """A district officer sees the own district; another one is 404. `total` and `sums` are of the whole list."""
     if asset_use and month is None:
@@ -142,8 +158,15 @@ async def businesses(
         asset_use=asset_use or (),
         cuts={name: value for name, value in cuts.items() if value is not None},
     )
+
+    async def read(session: AsyncSession, after: str | None, limit: int) -> Page:
+        return await read_businesses(session, filters, after=after, limit=limit)
+
+    if format is not None:
+        columns = business_columns(filters.month)
+        return await _file(here.database, read, columns, business_row, format, lang, "usaha", "businesses")
     async with here.database.reading(still=True) as session:
-        return _page(await read_businesses(session, filters, after=cursor, limit=limit))
+        return _page(await read(session, cursor, limit))
 
 
 @router.get("/v1/grants", summary="The grants behind a number, in pages")
@@ -156,11 +179,46 @@ async def grants(
     kind: GrantKind | None = None,
     cursor: Annotated[UUID | None, Query(description="The `next` of the page before.")] = None,
     limit: Limit = 100,
+    format: As = None,
+    lang: Lang = "id",
 ) -> Response:
     """As the grants service last told of them: what the dashboard counts. A district officer sees the own district."""
     filters = GrantFilters(seen(who, district) or who.district, fiscal_year, status or (), kind)
+
+    async def read(session: AsyncSession, after: str | None, limit: int) -> Page:
+        return await read_grants(session, filters, after=UUID(after) if after else None, limit=limit)
+
+    if format is not None:
+        return await _file(here.database, read, GRANT_COLUMNS, grant_row, format, lang, "bantuan", "grants")
     async with here.database.reading(still=True) as session:
-        return _page(await read_grants(session, filters, after=cursor, limit=limit))
+        return _page(await read(session, str(cursor) if cursor else None, limit))
+
+
+async def _file(
+    database: Database,
+    read: Callable[[AsyncSession, str | None, int], Awaitable[Page]],
+    columns: Sequence[str],
+    row: Callable[[Mapping[str, Any], Words], list[Value]],
+    kind: Format,
+    language: Language,
+    *name: str,
+) -> Response:
+    """The whole list as one file, all of one moment, written before the first byte is sent. `name`: id, en."""
+    words = WORDS[language]
+    out = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by the sender
+    try:
+        sheet = open_sheet(kind, headings(columns, words), widths(columns), out)
+        after: str | None = ""
+        async with database.reading(still=True) as session:
+            while after is not None:
+                page = await read(session, after or None, _FILE_PAGE)
+                await asyncio.to_thread(sheet.add, [row(item, words) for item in page.items])
+                after = page.next
+        await asyncio.to_thread(sheet.close)
+    except BaseException:
+        out.close()
+        raise
+    return attachment(out, kind, f"{name[language == 'en']}-{jakarta_day(now()).isoformat()}")
 
 
 def _page(page: Page) -> Response:

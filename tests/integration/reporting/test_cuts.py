@@ -1,10 +1,14 @@
 """The other views: every number of a small story by hand, as it changes by differences; and who may see them."""
 
+import csv
+import io
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from services.reporting import views_api
 from services.reporting.views_api import MAX_MONTHS
 from shared.events.district import AssetUse, Disability, GrantKind, PpksGroup, Sex
 from shared.security import Caller, Role
@@ -328,6 +332,40 @@ async def test_a_list_is_of_those_who_have_a_value_or_of_those_who_have_none(off
     }.items():
         found = await office.call(f"/v1/businesses?{query}", CLERK)
         assert [item["district_ref"] for item in found.json()["items"]] == refs, query
+
+
+async def test_a_list_is_also_a_file_of_all_its_pages_in_either_language(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views_api, "_FILE_PAGE", 2)
+    await office.hear(
+        *(person(f"B-{number}", unit="=UPT(1)") for number in range(3)),
+        *(report(f"B-{number}", net=-number) for number in range(3)),
+        grant("G-1", "handed_over", 10, to="B-1", kind=GrantKind.cash),
+    )
+    found = await office.call("/v1/businesses?month=2026-10&format=csv", CLERK)
+    assert found.headers["content-type"] == "text/csv; charset=utf-8"
+    assert found.headers["content-disposition"].startswith('attachment; filename="berdaya-usaha-20')
+    heads, *lines = list(csv.reader(io.StringIO(found.text)))
+    assert heads[:4] == ["Kode", "Kabupaten/kota", "Usaha", "Status"]
+    assert [line[2] for line in lines] == ["B-0", "B-1", "B-2"]
+    assert lines[1][:11] == [
+        *("3522", "Kab. Bojonegoro", "B-1", "eks klien", "belum cukup data", "perempuan", "disabilitas"),
+        *("", "sewing", "'=UPT(1)", "uang"),
+    ]
+    assert lines[1][12:] == ["2026-10", "0", "1", "0", "0", "-1", "1", "5", "dipakai"]
+    english = await office.call("/v1/grants?format=csv&lang=en", CLERK)
+    assert list(csv.reader(io.StringIO(english.text)))[1][:7] == [
+        *("3522", "Kab. Bojonegoro", "2026", "cash", "10", "handed over", "2026-11-04"),
+    ]
+    book = await office.call("/v1/businesses?month=2026-10&format=xlsx", CLERK)
+    with zipfile.ZipFile(io.BytesIO(book.content)) as parts:
+        sheet = parts.read("xl/worksheets/sheet1.xml").decode()
+    assert sheet.count("<row ") == 4
+    assert '<c r="R4"><v>-2</v></c>' in sheet
+    assert "<f>" not in sheet
+    for path in ("businesses", "grants"):
+        assert (await office.call(f"/v1/{path}?format=csv", VIEWER)).status_code == 403
 
 
 async def test_what_a_list_cannot_be_asked_for_is_422(office: Office) -> None:
