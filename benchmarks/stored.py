@@ -5,6 +5,7 @@ from typing import Any
 from benchmarks.load import ref
 from services.reporting.reconcile import rebuild
 from shared.database import Database, insert, run
+from shared.events.districts import DISTRICTS
 from shared.events.envelope import beneficiary_id
 
 MONTHS = 100
@@ -25,12 +26,14 @@ _PERSON = {
     "growth_class": "text",
     "growth_version": "int",
 }
+_GROUPS = ("child", "elderly", "disability", "social", "disaster")
+_SEXES = ("female", "male", "female")
+_TRADES = ("sewing", "massage", "cooking", "workshop", "barber", "handicraft", "farming")
 _MONTH_OF_ALL = """
 INSERT INTO report (person_no, month, revision, time_us, event_id, source, turnover, materials, production, wages,
                     net_profit, employees, orders, asset_use)
-SELECT no, month, 1, 0, 'r' || no || '-' || month, '/district/0000/bench', turnover,
-       turnover / 3, turnover / 10, turnover / 5, turnover - turnover / 3 - turnover / 10 - turnover / 5,
-       (no + month) % 5, (no + month) % 40,
+SELECT no, month, 1, 0, 'r' || no || '-' || month, '/district/0000/bench', turnover, turnover / 3, turnover / 10,
+       turnover / 5, turnover - turnover / 3 - turnover / 10 - turnover / 5, (no + month) % 5, (no + month) % 40,
        CASE (no + month) % 10 WHEN 0 THEN 'idle' WHEN 1 THEN 'broken' ELSE 'in_use' END
 FROM (
     SELECT no, month, 1000000 + (no * 7919 + month * 104729) % 8000000 AS turnover
@@ -50,9 +53,13 @@ async def people(database: Database, codes: tuple[str, ...], *, first: int = 0, 
 
 
 def _person(code: str, number: int) -> tuple[Any, ...]:
+    """Hardly two of a district are alike in all that totals are cut by."""
     known = ref(code, number)
-    always = (1, "ex_client", "disability", "female", 1990, "", "sewing", "insufficient", 0)
-    return (beneficiary_id(code, known), code, known, *always)
+    group, sex, trade = (part[number // len(DISTRICTS) % len(part)] for part in (_GROUPS, _SEXES, _TRADES))
+    return (
+        *(beneficiary_id(code, known), code, known, 1, "ex_client", group, sex, 1990, "", trade),
+        *("insufficient", 0),
+    )
 
 
 async def reports(database: Database, *, months: int, after: int = 0) -> None:

@@ -75,6 +75,8 @@ class Node:
         self._faults: dict[str, tuple[float, str]] = {}
         self.background: dict[str, Background] = {}
         """More to run beside the web side, whatever the role: e.g. listening for announcements."""
+        self.alarms: list[Callable[[], str | None]] = []
+        """What else the readiness is to tell of: each says what calls for a human, or None."""
         self.inbox = Inbox({**handlers, MANIFEST: manifests.taking(name)}, self.metrics)
         self.relay = Relay(name, self.database, log, self.metrics)
         more = {"announce": announce} if announce else {}
@@ -210,13 +212,16 @@ class Node:
         gaps = [f"{partition.topic}/{partition.number}" for partition in sorted(self.progress.gaps)]
         moment = asyncio.get_running_loop().time()
         faults = {name: fault for name, (at, fault) in self._faults.items() if moment - at < _FAULT_SECONDS}
-        status = "ready" if database and log and not gaps and not faults else "degraded" if database else "unavailable"
+        alarms = [text for alarm in self.alarms if (text := alarm()) is not None]
+        fine = log and not (gaps or faults or alarms)
+        status = "ready" if database and fine else "degraded" if database else "unavailable"
         return {
             "status": status,
             "database": "ok" if database else "away",
             "log": "ok" if log else "away",
             "waiting_out": faults,
             "gaps": gaps,
+            "alarms": alarms,
             "behind": self.progress.behind,
         }
 

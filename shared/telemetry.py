@@ -21,7 +21,14 @@ CounterName = Literal[
     "streams_cut_total",
 ]
 GaugeName = Literal[
-    "events_behind", "seconds_behind", "gaps", "outbox_waiting", "events_waiting", "quarantine_held", "streams_open"
+    "events_behind",
+    "seconds_behind",
+    "gaps",
+    "outbox_waiting",
+    "events_waiting",
+    "quarantine_held",
+    "streams_open",
+    "reconcile_differences",
 ]
 
 _HELP: dict[str, str] = {
@@ -39,6 +46,7 @@ _HELP: dict[str, str] = {
     "outbox_waiting": "Rows the relay has still to send.",
     "events_waiting": "Events waiting for something they refer to.",
     "quarantine_held": "Records in quarantine.",
+    "reconcile_differences": "Differences between views and facts, by the newest nightly proof: needs a human.",
     "streams_open": "Pages that follow changes now.",
 }
 

@@ -9,20 +9,30 @@ from rich.console import Console
 from rich.table import Table
 
 from services.reporting.app import build
+from services.reporting.nightly import keep, night_of
 from services.reporting.reconcile import rebuild, reconcile
 from services.reporting.rule_versions import RULES, GrowthRule, read_candidate
 from services.reporting.tables import METADATA
 from services.reporting.what_if import what_if
-from shared.database import Database
+from shared.database import Database, now
 from shared.events.districts import DISTRICTS
 from shared.operations import commands, in_database
 
 app = commands("reporting", build, METADATA)
 
 
-@app.command("reconcile", help="Recompute every total from stored facts; exit 1 and print what differs.")
+@app.command(
+    "reconcile",
+    help="Recompute every total from stored facts and keep the result as the night's; exit 1 and print what differs.",
+)
 def _reconcile() -> None:
-    found = in_database("reporting", reconcile)
+    async def prove(database: Database) -> list[str]:
+        found = await reconcile(database)
+        async with database.transaction() as session:
+            await keep(session, night_of(now()), found)
+        return found
+
+    found = in_database("reporting", prove)
     for line in found:
         print(line)
     print(f"{len(found)} differences between views and facts")

@@ -1,12 +1,13 @@
 """The reporting service, put together."""
 
-from services.reporting import api, growth_api, measures, pages, worklist_api
+from services.reporting import api, growth_api, measures, pages, views_api, worklist_api
 from services.reporting.announcer import Announcer
 from services.reporting.api import Dashboards
 from services.reporting.front import Front
 from services.reporting.growth import Classes
 from services.reporting.handlers import handlers
 from services.reporting.live import InProcess, Live, OverRedis
+from services.reporting.nightly import Nightly
 from services.reporting.rule_versions import RULES
 from services.reporting.stream import Streams
 from shared.consumer import Together
@@ -49,10 +50,13 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     node.app.state.dashboards = source
     node.app.state.growth_rule = rule
     node.served = Front(node.app, node.context, source)
-    for router in (api.router, growth_api.router, worklist_api.router, measures.router):
+    for router in (api.router, growth_api.router, worklist_api.router, views_api.router, measures.router):
         node.app.include_router(router)
     node.app.include_router(pages.pages(settings, node.context.database))
     node.background["streams"] = streams.run
+    nightly = Nightly(database, node.metrics, node.logger, proves=settings.role != "web")
+    node.background["nightly"] = nightly.run
+    node.alarms.append(nightly.alarm)
     if settings.role != "worker":
         node.background["listener"] = live.listen
     if settings.role != "web":

@@ -11,7 +11,17 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.rules import month_index, month_name
-from services.reporting.views import CLASSES, COUNTED, GRANT_STATUSES, MONTHS, PEOPLE, STATUSES, YEARS
+from services.reporting.views import (
+    CLASSES,
+    COUNTED,
+    GRANT_STATUSES,
+    MONTHS,
+    PEOPLE,
+    STATUSES,
+    YEARS,
+    remaining,
+    reporting_rate,
+)
 from shared.database import Database, now, run
 from shared.events.districts import DISTRICTS
 from shared.events.envelope import format_time
@@ -213,11 +223,11 @@ def _cell(totals: dict[str, int], median: int | float) -> dict[str, dict[str, in
             "budget": totals["rupiah_budget"],
             "committed": totals["rupiah_committed"],
             "disbursed": totals["rupiah_disbursed"],
-            "remaining": totals["rupiah_budget"] - totals["rupiah_committed"],
+            "remaining": remaining(totals["rupiah_budget"], totals["rupiah_committed"]),
         },
         "income": {
             "reports": reports,
-            "reporting_rate": round(reports / ex_clients, 3) if ex_clients else 0,
+            "reporting_rate": reporting_rate(reports, ex_clients),
             "turnover": totals["turnover"],
             "net_profit": totals["net_profit"],
             "net_profit_median": median,

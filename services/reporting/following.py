@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.reporting import views
-from services.reporting.views import COUNTED, MONTHS, PEOPLE, YEARS
+from services.reporting import cohorts, views
+from services.reporting.views import COUNTED, HANDED_OVER, YEARS
 from shared.database import set_wise
 from shared.events import facts, receipts
 from shared.events.catalogue import Event
@@ -20,8 +21,7 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
     newest = _newest(events, lambda fact: fact.beneficiary_id)
     found = await set_wise(
         session,
-        "SELECT p.no, p.beneficiary_id, p.version, p.status, p.growth_class FROM {rows} "
-        "JOIN person p ON p.beneficiary_id = r.id",
+        "SELECT p.no, p.beneficiary_id, p.version, p.status FROM {rows} JOIN person p ON p.beneficiary_id = r.id",
         {"id": "uuid"},
         [(person,) for person in newest],
     )
@@ -32,23 +32,16 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
         if person.hex not in before or before[person.hex].version < fact.version
     }
     await _write_people(session, list(fresh.values()))
-    differences = PEOPLE.difference()
-    moved: list[tuple[int, str, int]] = []
-    due: list[tuple[int, int]] = []
+    await cohorts.place(session, fresh)
     times = {id(event.data): microseconds(event.envelope.time) for event in events}
-    for person, fact in fresh.items():
-        change = differences[(fact.district,)]
-        prior = before.get(person.hex)
-        growth_class = prior.growth_class if prior else "insufficient"
-        if prior is not None:
-            views.count_person(change, prior.status, growth_class, -1)
-            if (prior.status == COUNTED) != (fact.status == COUNTED):
-                moved.append((prior.no, fact.district, 1 if fact.status == COUNTED else -1))
-                due.append((prior.no, times[id(fact)]))
-        views.count_person(change, fact.status, growth_class, 1)
-    await _recount_reports(session, moved)
-    await views.growth_due(session, due)
-    await PEOPLE.add(session, differences)
+    await views.growth_due(
+        session,
+        (
+            (prior.no, times[id(fact)])
+            for person, fact in fresh.items()
+            if (prior := before.get(person.hex)) and (prior.status == COUNTED) != (fact.status == COUNTED)
+        ),
+    )
     await wake(session, [f"beneficiary/{person}" for person in fresh if person.hex not in before])
     return _answers(events, fresh.values())
 
@@ -72,8 +65,8 @@ async def _write_people(session: AsyncSession, people: Sequence[facts.Beneficiar
     kept = [name for name in columns if name not in ("beneficiary_id", "district", "district_ref")]
     await set_wise(
         session,
-        f"""INSERT INTO person ({", ".join(columns)}, growth_class, growth_version)
-            SELECT {", ".join("r." + name for name in columns)}, 'insufficient', 0 FROM {{rows}} WHERE true
+        f"""INSERT INTO person ({", ".join(columns)}, growth_class, growth_version, cohort)
+            SELECT {", ".join("r." + name for name in columns)}, 'insufficient', 0, 0 FROM {{rows}} WHERE true
             ON CONFLICT (beneficiary_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in kept)}""",
         columns,
         [
@@ -95,29 +88,12 @@ async def _write_people(session: AsyncSession, people: Sequence[facts.Beneficiar
     )
 
 
-async def _recount_reports(session: AsyncSession, moved: Sequence[tuple[int, str, int]]) -> None:
-    """All reports of people who became (1) or ceased (-1) to be counted, in or out of the months."""
-    if not moved:
-        return
-    found = await set_wise(
-        session,
-        "SELECT r.district, t.month, r.sign, t.turnover, t.net_profit, t.employees, t.asset_use "
-        "FROM {rows} JOIN report t ON t.person_no = r.no",
-        {"no": "bigint", "district": "text", "sign": "int"},
-        moved,
-    )
-    differences = MONTHS.difference()
-    for district, month, sign, turnover, net_profit, employees, asset_use in found:
-        views.count_report(differences[district, month], turnover, net_profit, employees, asset_use, sign)
-    await MONTHS.add(session, differences)
-
-
 async def follow_grants(session: AsyncSession, events: Sequence[Event], status: str) -> list[Answer]:
     """Keep each grant under the status its newest fact gives it."""
     newest = _newest(events, lambda fact: fact.grant_id)
     found = await set_wise(
         session,
-        "SELECT g.grant_id, g.version, g.status, g.amount, g.district, g.fiscal_year FROM {rows} "
+        "SELECT g.grant_id, g.beneficiary_id, g.version, g.status, g.amount, g.district, g.fiscal_year FROM {rows} "
         "JOIN grant_now g ON g.grant_id = r.id",
         {"id": "uuid"},
         [(grant,) for grant in newest],
@@ -128,11 +104,15 @@ async def follow_grants(session: AsyncSession, events: Sequence[Event], status: 
     ]
     await _write_grants(session, fresh, status)
     differences = YEARS.difference()
+    helped = {fact.beneficiary_id for fact in fresh} if status == HANDED_OVER else set()
     for fact in fresh:
         if (prior := before.get(fact.grant_id.hex)) is not None:
             views.count_grant(differences[prior.district, prior.fiscal_year], prior.status, prior.amount, -1)
+            if prior.status == HANDED_OVER:
+                helped.add(UUID(_hex(prior.beneficiary_id)))
         views.count_grant(differences[fact.district, fact.fiscal_year], status, fact.amount, 1)
     await YEARS.add(session, differences)
+    await cohorts.place(session, helped)
     return _answers(events, fresh)
 
 

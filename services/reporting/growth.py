@@ -11,9 +11,10 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.reporting.cohorts import Reclassed, reclass
 from services.reporting.rule_versions import FIRST, RULES, GrowthRule
 from services.reporting.rules import GrowthClass, Override, classify, growth, month_name
-from services.reporting.views import COUNTED, PEOPLE
+from services.reporting.views import COUNTED
 from services.reporting.worklist import Confirmed, Followed, follow, read_confirmed
 from services.reporting.worklist_rules import Month, class_pairs, find
 from shared.database import lock_districts, now, run, set_wise
@@ -118,8 +119,8 @@ async def judge(
     reports = await read_reports(session, numbers)
     found = await set_wise(
         session,
-        """SELECT p.no, p.beneficiary_id, p.district, p.status, p.growth_class, p.growth_rule, p.growth_version,
-                  o.growth_class AS override, o.until, o.placed
+        """SELECT p.no, p.beneficiary_id, p.district, p.status, p.cohort, p.growth_class, p.growth_rule,
+                  p.growth_version, o.growth_class AS override, o.until, o.placed
            FROM {rows} JOIN person p ON p.no = r.no
            LEFT JOIN growth_override o ON o.person_no = p.no AND o.ended_at IS NULL ORDER BY p.no""",
         {"no": "bigint"},
@@ -183,14 +184,15 @@ async def _write_classes(session: AsyncSession, judged: Sequence[Judged]) -> Non
         {"no": "bigint", "class": "text"},
         [(business.held.no, business.effective.value) for business in changed],
     )
-    differences = PEOPLE.difference()
-    for business in changed:
-        if business.held.status == COUNTED:
-            change = differences[(business.held.district,)]
-            change[PEOPLE.columns.index(business.held.growth_class)] -= 1
-            change[PEOPLE.columns.index(business.effective)] += 1
     await _tell(session, changed)
-    await PEOPLE.add(session, differences)
+    await reclass(
+        session,
+        [
+            Reclassed(held.district, held.status, held.cohort, held.growth_class, business.effective.value)
+            for business in changed
+            for held in (business.held,)
+        ],
+    )
 
 
 async def _tell(session: AsyncSession, changed: Sequence[Judged]) -> None:

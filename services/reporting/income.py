@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting import views
 from services.reporting.rules import later_month, month_index
-from services.reporting.views import COUNTED, MONTHS
+from services.reporting.views import COHORT_MONTHS, COUNTED, MONTHS
 from shared import revision_rows
 from shared.database import insert, set_wise
 from shared.events import receipts
@@ -48,6 +48,7 @@ class _Owner(NamedTuple):
     no: int
     district: str
     counted: bool
+    cohort: int
 
 
 Key = tuple[int, int]
@@ -117,7 +118,8 @@ async def _read_reports(
     wanted = {(event.district or "", event.data.district_ref, month_index(event.data.month)) for event in events}
     found = await set_wise(
         session,
-        """SELECT p.no, p.district, p.district_ref, p.status, t.month, t.revision, t.time_us, t.event_id, t.source,
+        """SELECT p.no, p.district, p.district_ref, p.status, p.cohort,
+                  t.month, t.revision, t.time_us, t.event_id, t.source,
                   t.turnover, t.materials, t.production, t.wages, t.net_profit, t.employees, t.orders, t.asset_use
            FROM {rows} JOIN person p ON p.district = r.district AND p.district_ref = r.ref
            LEFT JOIN report t ON t.person_no = p.no AND t.month = r.month""",
@@ -126,8 +128,8 @@ async def _read_reports(
     )
     owners: dict[tuple[str | None, str], _Owner] = {}
     before: dict[Key, _Stored] = {}
-    for no, district, ref, status, month, revision, time_us, event_id, source, *content in found:
-        owners[district, ref] = _Owner(no, district, status == COUNTED)
+    for no, district, ref, status, cohort, month, revision, time_us, event_id, source, *content in found:
+        owners[district, ref] = _Owner(no, district, status == COUNTED, cohort)
         if month is not None:
             before[no, month] = _Stored(Mark(revision, time_us, event_id, source), _Content(*content), None)
     return owners, before
@@ -173,12 +175,9 @@ async def _count_reports(
     before: Mapping[Key, _Stored],
 ) -> None:
     """Bring the months up to date, and have the classes of the businesses computed again."""
-    differences = MONTHS.difference()
+    cohorts = COHORT_MONTHS.difference()
     for (no, month), stored in changed.items():
-        owner = owners[no]
-        if not owner.counted:
-            continue
-        change = differences[owner.district, month]
+        change = cohorts[month, owners[no].cohort]
         content = stored.content
         views.count_report(change, content.turnover, content.net_profit, content.employees, content.asset_use, 1)
         if (prior := before.get((no, month))) is not None:
@@ -192,4 +191,6 @@ async def _count_reports(
             if (prior := before.get((no, month))) is None or prior.content != stored.content
         ),
     )
-    await MONTHS.add(session, differences)
+    counted = {owner.cohort: owner.district for owner in owners.values() if owner.counted}
+    await MONTHS.add(session, views.months_of(cohorts, counted))
+    await COHORT_MONTHS.add(session, cohorts)

@@ -45,6 +45,8 @@ class Person(Reporting, table=True):
     """The version of the rule that last looked at the reports; None while nothing was ever reported."""
     growth_version: int = 0
     """The version of the last growth-changed fact."""
+    cohort: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    """0 only inside the transaction that first writes the person."""
 
 
 class Grant(Reporting, table=True):
@@ -243,6 +245,71 @@ class DistrictMonth(Reporting, table=True):
     net_profit: int = Field(default=0, sa_type=BigInteger)
     employees: int = Field(default=0, sa_type=BigInteger)
     idle_assets: int = 0
+
+
+class Cohort(Reporting, table=True):
+    """Everybody alike in all that totals are cut by. The texts of several hold slugs, joined by blanks."""
+
+    __tablename__ = "cohort"
+    __table_args__ = (
+        UniqueConstraint(
+            "district",
+            "status",
+            "sex",
+            "ppks_group",
+            "unit",
+            "skills",
+            "disabilities",
+            "kinds",
+            name="cohort_attributes",
+        ),
+    )
+    no: int | None = serial()
+    district: str
+    status: str
+    sex: str
+    ppks_group: str
+    unit: str
+    """Empty: of none."""
+    skills: str
+    disabilities: str
+    kinds: str
+    """Of aid handed over."""
+
+
+class CohortPeople(Reporting, table=True):
+    """View: people of a cohort by growth class."""
+
+    __tablename__ = "cohort_people"
+    cohort: int = Field(primary_key=True, sa_type=BigInteger)
+    growth_class: str = Field(primary_key=True)
+    people: int = 0
+
+
+class CohortMonth(Reporting, table=True):
+    """View: the reports of a cohort's people for one month, counted or not. Money in rupiah."""
+
+    __tablename__ = "cohort_month"
+    month: int = Field(primary_key=True)
+    cohort: int = Field(primary_key=True, sa_type=BigInteger)
+    reports: int = 0
+    turnover: int = Field(default=0, sa_type=BigInteger)
+    net_profit: int = Field(default=0, sa_type=BigInteger)
+    employees: int = Field(default=0, sa_type=BigInteger)
+    idle_assets: int = 0
+
+
+class Proof(Reporting, table=True):
+    """The nightly proof of the views from the facts, one for each day in East Java. No `ended_at`: not done."""
+
+    __tablename__ = "proof"
+    day: str = Field(primary_key=True)
+    """YYYY-MM-DD."""
+    started_at: datetime = Field(sa_type=UtcTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    differences: int = 0
+    lines: str = ""
+    """What differs, one line each; the first thousand of them."""
 
 
 class ViewState(Reporting, table=True):

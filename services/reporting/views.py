@@ -20,6 +20,8 @@ INCOME = ("reports", "turnover", "net_profit", "employees", "idle_assets")
 COUNTED = "ex_client"
 """Whose reports and growth the dashboard counts."""
 COMMITTED = frozenset({"approved", "disbursed", "handed_over"})
+HANDED_OVER = "handed_over"
+"""The status of a grant from which its kind is aid that a person has."""
 DISBURSED = frozenset({"disbursed", "handed_over"})
 IDLE = frozenset({"idle", "broken"})
 
@@ -51,10 +53,17 @@ class View:
         """An empty set of differences to add up in memory."""
         return defaultdict(lambda: [0] * len(self.columns))
 
+    def place(self, name: str) -> int:
+        """Of a column among the columns."""
+        return self.columns.index(name)
+
 
 PEOPLE = View("district_people", {"district": "text"}, (*STATUSES, *CLASSES))
 YEARS = View("district_year", {"district": "text", "fiscal_year": "int"}, (*GRANT_STATUSES, *MONEY))
 MONTHS = View("district_month", {"district": "text", "month": "int"}, INCOME)
+COHORT_PEOPLE = View("cohort_people", {"cohort": "bigint", "growth_class": "text"}, ("people",))
+COHORT_MONTHS = View("cohort_month", {"month": "int", "cohort": "bigint"}, INCOME)
+"""All reports of a cohort, whatever its status: those that count are those of the cohorts whose status is COUNTED."""
 
 
 def count_person(change: list[int], status: str, growth_class: str, sign: int) -> None:
@@ -80,6 +89,27 @@ def count_report(change: list[int], turnover: int, net_profit: int, employees: i
     change[2] += sign * net_profit
     change[3] += sign * employees
     change[4] += sign * (asset_use in IDLE)
+
+
+def months_of(cohorts: Differences, districts: Mapping[int, str]) -> Differences:
+    """The change of MONTHS that goes with one of COHORT_MONTHS. `districts`: of the cohorts that are counted."""
+    found = MONTHS.difference()
+    for (month, cohort), change in cohorts.items():
+        if (district := districts.get(cohort)) is not None:
+            total = found[district, month]
+            for place, value in enumerate(change):
+                total[place] += value
+    return found
+
+
+def reporting_rate(reports: int, people: int) -> float:
+    """Reports per person counted, to 3 decimals; 0 where there is nobody."""
+    return round(reports / people, 3) if people else 0
+
+
+def remaining(budget: int, committed: int) -> int:
+    """What may still be committed, in rupiah."""
+    return budget - committed
 
 
 async def growth_due(session: AsyncSession, due: Iterable[tuple[int, int]]) -> None:

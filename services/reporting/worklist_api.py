@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.api import Here, Reader
 from services.reporting.rule_versions import GrowthRule
+from services.reporting.sheets import MEDIA_TYPES, Format
 from services.reporting.wording import WORDS, Language
 from services.reporting.worklist_commands import OFFICERS, Assign, assign, confirm
-from services.reporting.worklist_export import MEDIA_TYPES, Format, write
+from services.reporting.worklist_export import write
 from services.reporting.worklist_history import read_confirmations, read_items
 from services.reporting.worklist_lines import (
     BadCursor,
@@ -199,12 +200,19 @@ async def export(
     except BaseException:
         out.close()
         raise
+    return attachment(out, kind, f"{'daftar-kerja' if language == 'id' else 'worklist'}-{day.isoformat()}")
+
+
+def attachment(out: IO[bytes], kind: Format, name: str) -> StreamingResponse:
+    """A file from its beginning, closed once it is sent."""
     out.seek(0)
-    name = f"berdaya-{'daftar-kerja' if language == 'id' else 'worklist'}-{day.isoformat()}.{kind}"
     return StreamingResponse(
         _chunks(out),
         media_type=MEDIA_TYPES[kind],
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"},
+        headers={
+            "Content-Disposition": f'attachment; filename="berdaya-{name}.{kind}"',
+            "Cache-Control": "private, no-store",
+        },
     )
 
 

@@ -101,9 +101,9 @@ async def _insert_people(session: AsyncSession, people: Sequence[_Person]) -> No
     await set_wise(
         session,
         """INSERT INTO person (beneficiary_id, district, district_ref, status, unit, version, ppks_group, sex,
-                               birth_year, disabilities, skills, growth_class, growth_version)
+                               birth_year, disabilities, skills, growth_class, growth_version, cohort)
            SELECT r.id, r.district, r.ref, r.status, r.unit, 1, 'disability', 'female', 1985, 'physical', 'sewing',
-                  'insufficient', 0 FROM {rows} WHERE true""",
+                  'insufficient', 0, 0 FROM {rows} WHERE true""",
         {"id": "uuid", "district": "text", "ref": "text", "status": "text", "unit": "text"},
         people,
     )

@@ -18,6 +18,7 @@ from sqlalchemy import CheckConstraint, Connection, MetaData, inspect
 from deploy.stack.files import ROOT
 from services.grants.tables import METADATA as GRANTS
 from services.registry.tables import METADATA as REGISTRY
+from services.reporting.reconcile import reconcile
 from services.reporting.tables import METADATA as REPORTING
 from shared import last_heard
 from shared.database import Database, run
@@ -220,4 +221,61 @@ async def test_no_district_is_called_silent_because_of_an_upgrade(empty: str) ->
             assert heard.all() == [("3522", "berdaya.district.income-reported.v1", 1775563200000000)]
             assert await last_heard.differences(session) == []
         await move(database, "reporting", lambda there: command.downgrade(there, "reporting_0003"))
+    await database.close()
+
+
+_COUNTED_BEFORE = (
+    *(
+        f"""INSERT INTO person (beneficiary_id, district, district_ref, version, status, ppks_group, sex, birth_year,
+                disabilities, skills, unit, growth_class, growth_version)
+            VALUES ('{number:032}', '3522', 'B-{number}', 1, '{status}', 'poverty', 'female', 1990, '', '{skills}',
+                    {unit}, '{growth_class}', 0)"""
+        for number, status, skills, unit, growth_class in (
+            (1, "ex_client", "sewing cooking", "'UPT A'", "insufficient"),
+            (2, "ex_client", "sewing cooking", "'UPT A'", "insufficient"),
+            (3, "client", "", "NULL", "insufficient"),
+        )
+    ),
+    *(
+        f"""INSERT INTO grant_now (grant_id, beneficiary_id, district, kind, amount, fiscal_year, status, version, "on")
+            VALUES ('{number:032}', '{person:032}', '3522', '{kind}', 5, 2026, '{status}', 1, '2026-04-07')"""
+        for number, person, kind, status in (
+            (1, 1, "training", "handed_over"),
+            (2, 1, "cash", "handed_over"),
+            (3, 2, "training", "disbursed"),
+        )
+    ),
+    """INSERT INTO report (person_no, month, revision, time_us, event_id, source, turnover, materials, production,
+            wages, net_profit, employees, orders, asset_use)
+       SELECT no, 24321, 1, 0, '7', '', 9, 0, 0, 0, 9, 1, 1, 'broken' FROM person""",
+    "INSERT INTO district_people VALUES ('3522', 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 2)",
+    "INSERT INTO district_year VALUES ('3522', 2026, 0, 0, 0, 0, 1, 2, 0, 0, 15, 15)",
+    "INSERT INTO district_month VALUES ('3522', 24321, 2, 18, 18, 2, 2)",
+)
+"""Three people with a report each, and views that agree, before there were cohorts."""
+
+
+async def test_what_was_there_before_cohorts_is_counted_in_them(empty: str) -> None:
+    database = Database(empty)
+    await move(database, "reporting", lambda there: command.upgrade(there, "reporting_0003"))
+    async with database.transaction() as session:
+        for statement in _COUNTED_BEFORE:
+            await run(session, statement)
+    await upgrade(database, "reporting", REPORTING)
+    assert await reconcile(database) == []
+    async with database.reading() as session:
+        found = await run(
+            session,
+            """SELECT c.status, c.unit, c.skills, c.kinds, v.people, m.reports, m.turnover, m.idle_assets
+               FROM cohort c JOIN cohort_people v ON v.cohort = c.no JOIN cohort_month m ON m.cohort = c.no
+               ORDER BY c.status, c.kinds""",
+        )
+        assert [tuple(row) for row in found] == [
+            ("client", "", "", "", 1, 1, 9, 1),
+            ("ex_client", "UPT A", "sewing cooking", "", 1, 1, 9, 1),
+            ("ex_client", "UPT A", "sewing cooking", "cash training", 1, 1, 9, 1),
+        ]
+    await move(database, "reporting", lambda there: command.downgrade(there, "reporting_0003"))
+    await upgrade(database, "reporting", REPORTING)
+    assert await reconcile(database) == []
     await database.close()

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from services.reporting.lists_export import GRANT_COLUMNS, PERSON_COLUMNS, REPORT_COLUMNS
 from services.reporting.pages.figures import COLUMNS, GRANT_ORDER
 from services.reporting.views import CLASSES, GRANT_STATUSES, STATUSES
 from services.reporting.wording import CATALOGUE, LANGUAGES, WORDS
 from services.reporting.worklist_export import COLUMNS as EXPORT_COLUMNS
 from services.reporting.worklist_rules import Reason
-from shared.events.district import AssetUse
+from shared.events.district import AssetUse, Disability, GrantKind, PpksGroup, Sex
 from shared.security import Role
 
 REPORTING = Path(__file__).parents[2] / "services" / "reporting"
@@ -40,6 +41,11 @@ COMPOSED = {
         *(f"bad_{name}" for name in ("owner", "due", "note", "checked", "month")),
     ),
     "export": EXPORT_COLUMNS,
+    "column": {*PERSON_COLUMNS, *REPORT_COLUMNS, *GRANT_COLUMNS},
+    "sex": tuple(Sex),
+    "ppks": tuple(PpksGroup),
+    "disability": tuple(Disability),
+    "kind": tuple(GrantKind),
     "sign_in": ("bad_ticket", "bad_token", "bad_role"),
     "error": tuple(
         code + end

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "reporting_0005"
-down_revision = "reporting_0003"
+down_revision = "reporting_0004"
 branch_labels = None
 depends_on = "chassis_0005"
 

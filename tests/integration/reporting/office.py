@@ -63,23 +63,27 @@ def person(
     version: int = 1,
     district: str = BOJONEGORO,
     event_id: str | None = None,
-    skills: tuple[str, ...] = ("sewing",),
+    **more: Any,
 ) -> Record:
-    """The registry's fact about a person."""
+    """The registry's fact about a person: a woman with a disability who sews, unless more is told."""
     number = beneficiary_id(district, ref)
     kind = facts.BeneficiaryRegistered if version == 1 else facts.BeneficiaryUpdated
+    attributes: dict[str, Any] = {
+        "ppks_group": PpksGroup.disability,
+        "sex": Sex.female,
+        "disabilities": (),
+        "skills": ("sewing",),
+        "unit": None,
+        **more,
+    }
     fact = kind(
         version=version,
         beneficiary_id=number,
         district=district,
         district_ref=ref,
         status=Status(status),
-        ppks_group=PpksGroup.disability,
-        sex=Sex.female,
         birth_year=1990,
-        disabilities=(),
-        skills=skills,
-        unit=None,
+        **attributes,
     )
     return from_service(
         "registry", fact, event_id=event_id or f"person/{number}/{version}", time=NOVEMBER, key=str(number)

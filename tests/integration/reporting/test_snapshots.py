@@ -103,7 +103,7 @@ DAMAGE = [
     ),
     (
         "UPDATE district_month SET net_profit = net_profit + 1 WHERE district = '3522' AND month = 24321",
-        "district_month 3522 2026-10 net_profit: 1700000, by the facts 1699999",
+        "district_month 3522 2026-10 net_profit: 1700000, by the facts 1699999 (of businesses 1, 2)",
     ),
     (
         "DELETE FROM district_month WHERE district = '3522' AND month = 24321",
@@ -125,7 +125,7 @@ async def test_a_number_that_is_not_the_sum_of_its_facts_is_found_and_rebuilt(of
     for damage, line in DAMAGE:
         assert await reconcile(office.database) == []
         await office.change(damage)
-        assert line in await reconcile(office.database)
+        assert [found for found in await reconcile(office.database) if found.startswith(line)]
         assert await rebuild(office.database) == 0
         after = await office.dashboard()
         assert (after["province"], after["districts"]) == (right["province"], right["districts"])
