@@ -34,6 +34,14 @@ TITLES: dict[str, Sentence] = {
         "Pagu tidak boleh lebih kecil dari komitmen yang sudah ada.",
         "The budget cannot be less than what is already committed.",
     ),
+    "same_district": Sentence(
+        "Pergeseran pagu perlu dua kabupaten/kota yang berbeda.",
+        "A budget is moved between two different districts.",
+    ),
+    "budget_too_large": Sentence(
+        "Pagu kabupaten/kota tujuan akan melampaui batas yang diizinkan.",
+        "The budget of the receiving district would exceed what is allowed.",
+    ),
     "four_eyes": Sentence(
         "Pemeriksa, pemberi persetujuan, dan bendahara harus orang yang berbeda.",
         "The verifier, the approvers and the treasurer must be different people.",

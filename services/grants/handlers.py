@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.grants import rules
-from services.grants.commands import assess, handover_waits_for, local_day, next_fact, reassess, tell
+from services.grants.assessing import assess, reassess
+from services.grants.news import handover_waits_for, local_day, next_fact, tell
 from services.grants.rules import GrantStatus
 from services.grants.tables import CLOSED, OPEN, PAID, Beneficiary, Grant, Handover, Suspicion, asked, said
 from shared.database import set_wise

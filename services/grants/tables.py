@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -83,6 +83,58 @@ class Budget(Grants, table=True):
     version: int = Field(default=0, sa_type=BigInteger)
 
 
+class Entry(Grants, table=True):
+    """One line of the budget ledger, written with the change it tells of and never altered: the sums are the budget."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        CheckConstraint(
+            "kind IN ('set', 'raised', 'lowered', 'moved', 'reserved', 'freed', 'disbursed')", name="ledger_kind"
+        ),
+        CheckConstraint(
+            "CASE kind WHEN 'set' THEN amount >= 0 WHEN 'moved' THEN amount <> 0 "
+            "WHEN 'lowered' THEN amount < 0 WHEN 'freed' THEN amount < 0 ELSE amount > 0 END",
+            name="ledger_sign",
+        ),
+        CheckConstraint("(grant_id IS NOT NULL) = (kind IN ('reserved', 'freed', 'disbursed'))", name="ledger_grant"),
+        CheckConstraint("(other_district IS NOT NULL) = (kind = 'moved')", name="ledger_other_district"),
+        ForeignKeyConstraint(
+            ["fiscal_year", "district"], ["budgets.fiscal_year", "budgets.district"], name="ledger_budget"
+        ),
+        UniqueConstraint("cause", name="ledger_cause"),
+        Index("ledger_by_budget", "fiscal_year", "district", "id"),
+    )
+    id: int | None = serial()
+    fiscal_year: int
+    district: str
+    kind: str
+    """`set`, `raised`, `lowered` and `moved` add up to the budget, `reserved` and `freed` to what is committed."""
+    amount: int = Field(sa_type=BigInteger)
+    """Rupiah, signed."""
+    cause: str
+    """What made this entry, e.g. `grant/<id>/reserved`: nothing makes two."""
+    grant_id: UUID | None = Field(default=None, foreign_key="grants.id", index=True)
+    other_district: str | None = None
+    sub: str
+    """Empty for what was there before the ledger."""
+    at: datetime = Field(sa_type=UtcTime)
+    note: str = ""
+
+
+class ProgrammeVersion(Grants, table=True):
+    """What the criteria of a fiscal year are from this version on. Version 1 is the default and has no row."""
+
+    __tablename__ = "programmes"
+    __table_args__ = (CheckConstraint("version > 1", name="programmes_version"),)
+    fiscal_year: int = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    criteria: str = Field(sa_type=Text)
+    """A programme as JSON."""
+    sub: str
+    at: datetime = Field(sa_type=UtcTime)
+    reason: str
+
+
 class Grant(Grants, table=True):
     """One grant: the request in force, where it stands, and which criteria it fails."""
 
@@ -115,6 +167,7 @@ class Grant(Grants, table=True):
     failed: str = ""
     """Codes of the failed criteria, joined by blanks."""
     criteria_version: int = 0
+    """Of the programme of its fiscal year that made the assessment."""
     version: int = Field(default=0, sa_type=BigInteger)
     """Of the newest fact about this grant."""
 

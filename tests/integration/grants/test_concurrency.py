@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from services.grants import commands
+from services.grants import commands, reconcile
 from shared.database import Database
 from shared.events.envelope import Record, grant_id
 from shared.security import Caller, Role
@@ -79,7 +79,7 @@ async def test_two_hundred_approvals_at_once_from_several_processes_never_exceed
     assert await office.money() == (room * 1_000_000 + 999_999, room * 1_000_000, 0)
     assert Counter(name for name, _, _ in await office.told())["grant-approved.v1"] == room
     async with office.database.reading() as session:
-        assert await commands.differences(session) == []
+        assert await reconcile.differences(session) == []
 
 
 async def test_approvals_and_a_budget_that_shrinks_at_the_same_time_leave_it_covered(office: Office) -> None:
@@ -221,7 +221,7 @@ async def test_officers_and_districts_at_once_leave_versions_in_order_and_budget
     assert all(found == list(range(1, len(found) + 1)) for found in versions.values())
     assert set(versions) == {BOJONEGORO, *map(str, numbers.values())}
     async with office.database.reading() as session:
-        assert await commands.differences(session) == []
+        assert await reconcile.differences(session) == []
     assert {row[0] for row in await office.rows("SELECT status FROM grants")} <= {
         "requested",
         "verified",
