@@ -32,7 +32,8 @@ async def verify(session: AsyncSession, who: Caller, number: UUID, note: str) ->
 async def approve(session: AsyncSession, who: Caller, number: UUID, note: str) -> Grant:
     """Reserve the amount in the budget. Of two approvers needed, the first is only put on record: no fact yet."""
     case = await _open(session, who, number, "approve")
-    await _require_criteria(session, case.grant)
+    await assess(session, [case.grant])
+    rules.criteria_met(case.grant.failed.split())
     if len(case.approvers) + 1 < rules.approvers_needed(case.grant.amount):
         _record(session, case, note)
         return case.grant
@@ -119,13 +120,3 @@ def _record(session: AsyncSession, case: _Case, note: str, *, on: date | None = 
             note=note,
         )
     )
-
-
-async def _require_criteria(session: AsyncSession, grant: Grant) -> None:
-    """Raises Refused with the failed codes; a suspected duplicate alone has a code of its own."""
-    await assess(session, [grant])
-    failed = grant.failed.split()
-    if failed == ["duplicate_suspected"]:
-        raise Refused("duplicate_suspected", failed=failed)
-    if failed:
-        raise Refused("criteria_not_met", failed=failed)

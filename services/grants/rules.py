@@ -10,6 +10,22 @@ TWO_APPROVERS_FROM = 50_000_000
 """Rupiah."""
 
 
+class AssetStatus(StrEnum):
+    held = "held"
+    contested = "contested"
+    """An earlier handover gave this serial to somebody who still has it."""
+    returned = "returned"
+    withdrawn = "withdrawn"
+    """The handover that named it turned out not to be the one that stands."""
+
+
+class Condition(StrEnum):
+    good = "good"
+    worn = "worn"
+    broken = "broken"
+    lost = "lost"
+
+
 class GrantStatus(StrEnum):
     """The order is that of the dashboard."""
 
@@ -98,6 +114,26 @@ def four_eyes(action: str, caller: str, *, verifier: str | None, approvers: Coll
         raise Refused("four_eyes", action=action, already="approve")
 
 
+def criteria_met(failed: Sequence[str]) -> None:
+    """Raises Refused with the failed codes; a suspected duplicate alone has a code of its own."""
+    if list(failed) == ["duplicate_suspected"]:
+        raise Refused("duplicate_suspected", failed=list(failed))
+    if failed:
+        raise Refused("criteria_not_met", failed=list(failed))
+
+
+def last_approver(*, amount: int, approvers: int) -> None:
+    """Raises Refused `second_approver_needed` when so many have not approved enough: a batch approves for good."""
+    if approvers < approvers_needed(amount):
+        raise Refused("second_approver_needed", amount=amount, needed=approvers_needed(amount))
+
+
+def batch_total(*, total: int, amounts: Collection[int]) -> None:
+    """Raises Refused `total_mismatch` when a list does not add up to what it says."""
+    if sum(amounts) != total:
+        raise Refused("total_mismatch", total=total, sum=sum(amounts))
+
+
 def budget_room(*, budget: int, committed: int, amount: int) -> None:
     """Raises Refused `budget_exceeded` unless the amount fits beside what is committed. No budget is 0."""
     if committed + amount > budget:
@@ -120,3 +156,29 @@ def budget_move(*, source: str, target: str, amount: int, target_amount: int) ->
         raise Refused("same_district")
     if target_amount + amount > MAX_BUDGET:
         raise Refused("budget_too_large", amount=target_amount + amount, limit=MAX_BUDGET)
+
+
+# Assets
+
+_NO_SERIAL = frozenset({"0", "NA", "NONE", "NIHIL", "TANPA", "TIDAKADA", "TANPANOMOR"})
+"""What is written where a thing has no serial number."""
+
+ASSET_STEPS: dict[str, frozenset[AssetStatus]] = {
+    "condition": frozenset({AssetStatus.held, AssetStatus.contested, AssetStatus.returned}),
+    "repair": frozenset({AssetStatus.held, AssetStatus.contested, AssetStatus.returned}),
+    "relocate": frozenset({AssetStatus.held, AssetStatus.returned}),
+    "return": frozenset({AssetStatus.held, AssetStatus.contested}),
+}
+"""Per action on an asset: the statuses it may start from."""
+
+
+def serial_key(serial: str) -> str:
+    """The letters and digits of a serial number, in capitals; empty when it says that there is none."""
+    key = "".join(sign for sign in serial if sign.isalnum()).upper()
+    return "" if key in _NO_SERIAL else key
+
+
+def asset_step(action: str, status: AssetStatus) -> None:
+    """Raises Refused `illegal_transition` with the `present` status."""
+    if status not in ASSET_STEPS[action]:
+        raise Refused("illegal_transition", present=str(status), action=action)

@@ -1,6 +1,7 @@
 """People without names, grants with their trail, budgets. What must never be true, the schema refuses."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +10,10 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.grants.rules import GrantStatus
+from services.grants.rules import AssetStatus, Condition, GrantStatus
 from shared.database import UtcTime
-from shared.events.district import Asset, GrantHandedOver, GrantKind, GrantRequested, Item
+from shared.events.district import Asset as SaidAsset
+from shared.events.district import GrantHandedOver, GrantKind, GrantRequested, Item
 from shared.events.envelope import Envelope, microseconds
 from shared.revisions import Mark
 from shared.tables import serial
@@ -24,7 +26,7 @@ OPEN = (GrantStatus.requested, GrantStatus.verified)
 CLOSED = (GrantStatus.rejected, GrantStatus.cancelled)
 
 _items = msgspec.json.Decoder(tuple[Item, ...])
-_assets = msgspec.json.Decoder(tuple[Asset, ...])
+_assets = msgspec.json.Decoder(tuple[SaidAsset, ...])
 
 
 class Grants(SQLModel, registry=registry()):
@@ -35,9 +37,9 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
     return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))
 
 
-def _one_of(column: str, values: type[GrantStatus] | type[GrantKind]) -> CheckConstraint:
+def _one_of(column: str, values: type[StrEnum], *, table: str = "grants") -> CheckConstraint:
     listed = ", ".join(f"'{value.value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"grants_{column}")
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{table}_{column}")
 
 
 class Beneficiary(Grants, table=True):
@@ -213,6 +215,29 @@ class Step(Grants, table=True):
     """The officer's note or reason; of a disbursement its reference."""
 
 
+class Batch(Grants, table=True):
+    """A list of grants that was approved as one envelope."""
+
+    __tablename__ = "batches"
+    __table_args__ = (CheckConstraint("total > 0", name="batches_total"),)
+    id: UUID = Field(primary_key=True)
+    fiscal_year: int
+    district: str
+    total: int = Field(sa_type=BigInteger)
+    sub: str
+    at: datetime = Field(sa_type=UtcTime)
+    note: str
+
+
+class BatchGrant(Grants, table=True):
+    """A line of a batch. A grant is approved once, so it is in one batch at most."""
+
+    __tablename__ = "batch_grants"
+    grant_id: UUID = Field(primary_key=True, foreign_key="grants.id")
+    batch_id: UUID = Field(foreign_key="batches.id", index=True)
+    place: int
+
+
 class Handover(Grants, table=True):
     """The evidence that aid reached the person. The witness is named in the BAST that the hash binds, and not here."""
 
@@ -232,10 +257,63 @@ class Handover(Grants, table=True):
     def mark(self) -> Mark:
         return _mark(self.at, self.event_id, self.source)
 
+    @property
+    def asset_list(self) -> tuple[SaidAsset, ...]:
+        return _assets.decode(self.assets)
+
     def says_like(self, data: GrantHandedOver) -> bool:
         """Is it the handover in force? Its witness is not compared: the evidence names them."""
-        kept = (self.day, self.received_by, self.evidence_sha256, _assets.decode(self.assets))
+        kept = (self.day, self.received_by, self.evidence_sha256, self.asset_list)
         return kept == (data.on, data.received_by, data.evidence_sha256, data.assets)
+
+
+class Asset(Grants, table=True):
+    """A thing that a handover in force names, and in whose hands it is. One serial is never in two."""
+
+    __tablename__ = "assets"
+    __table_args__ = (
+        _partial("assets_one_hand", "serial_key", where="status = 'held' AND serial_key <> ''", unique=True),
+        _one_of("status", AssetStatus, table="assets"),
+        _one_of("condition", Condition, table="assets"),
+        CheckConstraint("(holder_id IS NULL) = (status IN ('returned', 'withdrawn'))", name="assets_holder"),
+        Index("assets_by_district", "district", "id"),
+    )
+    id: UUID = Field(primary_key=True)
+    grant_id: UUID = Field(foreign_key="grants.id", index=True)
+    district: str
+    """Of whoever has it."""
+    name: str
+    serial: str
+    serial_key: str = Field(index=True)
+    """By which serials are compared; empty where the serial says that there is none."""
+    value: int | None = Field(default=None, sa_type=BigInteger)
+    """Rupiah, where the request names an item like it."""
+    status: str
+    condition: str = Condition.good.value
+    holder_id: UUID | None = Field(default=None, foreign_key="beneficiaries.id", index=True)
+
+
+class AssetStep(Grants, table=True):
+    """What an officer put on record about an asset; never altered."""
+
+    __tablename__ = "asset_steps"
+    __table_args__ = (
+        CheckConstraint("step IN ('condition', 'repair', 'relocate', 'return')", name="asset_steps_step"),
+        CheckConstraint("(cost IS NOT NULL) = (step = 'repair') AND coalesce(cost, 0) >= 0", name="asset_steps_cost"),
+        CheckConstraint("(to_id IS NOT NULL) = (step = 'relocate')", name="asset_steps_to"),
+    )
+    id: int | None = serial()
+    asset_id: UUID = Field(foreign_key="assets.id", index=True)
+    step: str
+    sub: str
+    at: datetime = Field(sa_type=UtcTime)
+    day: date
+    condition: str
+    cost: int | None = Field(default=None, sa_type=BigInteger)
+    from_id: UUID | None = None
+    to_id: UUID | None = None
+    evidence_sha256: str | None = None
+    note: str
 
 
 def _mark(moment: datetime, event_id: str, source: str) -> Mark:

@@ -253,6 +253,10 @@ WARNINGS = {
         "NIK pertama terbit di kabupaten/kota lain; sering kali karena pindah.",
         "The NIK was first issued in another district; often the person has moved.",
     ),
+    "serial_elsewhere": Sentence(
+        "Nomor seri ini sudah diserahkan lebih dahulu kepada orang lain; periksa nomornya atau catat pengembaliannya.",
+        "An earlier handover gave this serial to somebody else; check the number, or have its return recorded.",
+    ),
     "revision_conflict": Sentence(
         "Nomor revisi yang sama pernah dikirim dengan isi lain; yang waktunya lebih baru berlaku.",
         "The same revision was sent with other content; the one with the later time is in force.",

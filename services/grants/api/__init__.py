@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import budgets, grants, programmes
+from services.grants.api import assets, batches, budgets, grants, programmes
 
 router = APIRouter()
-for _part in (grants, budgets, programmes):
+for _part in (grants, batches, budgets, programmes, assets):
     router.include_router(_part.router)
