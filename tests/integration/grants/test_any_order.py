@@ -98,6 +98,8 @@ async def _state(office: Office) -> dict[str, Any]:
         "steps": "grant_id, step, sub, note",
         "handovers": "grant_id, day, received_by, evidence_sha256, assets, at, event_id, source",
         "waiting": "waits_for, ready",
+        "ledger": "fiscal_year, district, kind, amount, cause, grant_id, sub",
+        "assets": "id, grant_id, district, name, serial, serial_key, value, status, condition, holder_id",
     }
     state: dict[str, Any] = {
         table: sorted(map(str, await office.rows(f"SELECT {names} FROM {table}"))) for table, names in columns.items()

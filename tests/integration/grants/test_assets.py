@@ -1,5 +1,7 @@
 """What was handed over is a thing with a holder and a condition; one serial is never in two hands."""
 
+import asyncio
+import random
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
@@ -230,6 +232,55 @@ async def test_assets_are_listed_a_page_at_a_time(office: Office) -> None:
     assert len(seen) == 5
     assert len(await assets(office, f"?holder={SEAMSTRESS}&status=held&condition=good")) == 5
     assert await assets(office, "?status=returned") == []
+
+
+async def test_of_two_districts_that_hand_over_one_serial_at_once_the_earlier_has_it(office: Office) -> None:
+    places = {BOJONEGORO: 2 * HOUR, TUBAN: HOUR}
+    count = 8
+    for place in places:
+        await office.budget(100_000_000, district=place)
+        for ref in (f"P-{number}" for number in range(count)):
+            await office.hear(person(ref, district=place), cash(ref, 1_000_000, to=ref, district=place))
+    await office.change("UPDATE grants SET status = 'disbursed'")
+    await asyncio.gather(
+        *(
+            office.hear(
+                handover(
+                    f"P-{number}",
+                    by=f"P-{number}",
+                    district=place,
+                    event_id=f"{place}-{number}",
+                    after=after,
+                    assets=serial(f"SN-{number}"),
+                )
+            )
+            for number in range(count)
+            for place, after in sorted(places.items(), key=lambda _: random.random())
+        )
+    )
+    found = await office.rows(
+        "SELECT district, status, count(*) FROM assets GROUP BY district, status ORDER BY district"
+    )
+    assert [tuple(row) for row in found] == [(BOJONEGORO, "contested", count), (TUBAN, "held", count)]
+    warned = await office.rows(
+        "SELECT district, count(*) FROM inbox WHERE warnings = 'serial_elsewhere' GROUP BY district"
+    )
+    assert [tuple(row) for row in warned] == [(BOJONEGORO, count)]
+
+
+async def test_one_machine_goes_to_one_of_those_to_whom_it_is_given_at_once(office: Office) -> None:
+    await paid(office, "BJN-1", "BJN-2", "BJN-3")
+    await office.hear(
+        handover("BJN-1", by="BJN-1"), handover("BJN-2", by="BJN-2", after=21 * DAY, assets=serial("SN-2"))
+    )
+    machine = await of(office, "BJN-1")
+    answers = await asyncio.gather(*(do(office, "return", machine, condition="good") for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409]
+    others = [beneficiary_id(BOJONEGORO, ref) for ref in ("BJN-2", "BJN-3")] * 3
+    answers = await asyncio.gather(*(relocate(office, machine, to) for to in others))
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    steps = (await of(office, "BJN-1"))["history"][1:]
+    assert [step["from_id"] for step in steps] == [None, *(step["to_id"] for step in steps[:-1])]
 
 
 def _handovers() -> list[Record]:
