@@ -16,6 +16,7 @@ import msgspec
 import uvicorn
 import uvloop
 from fastapi import FastAPI, Response
+from starlette.types import ASGIApp
 
 from shared import intake, web
 from shared.consumer import Consumer, Deferred, Together
@@ -27,6 +28,7 @@ from shared.log import Log, LogUnavailable
 from shared.outbox import Relay, run_relay
 from shared.security import LocalKey, Verifier, WrongSecret
 from shared.settings import Settings
+from shared.sockets import attentive, raise_file_limit
 from shared.telemetry import Metrics, kinds, logger, places
 
 _BACKOFF_SECONDS = (0.2, 5.0)
@@ -98,6 +100,8 @@ class Node:
         limited = self.database.within(web.DATABASE_SECONDS)
         self.context = web.Context(name, limited, log, verifier, self.metrics, self.logger)
         self.app = FastAPI(title=title, version="1")
+        self.served: ASGIApp = self.app
+        """What the server is given: the application, or what a service puts in front of it."""
         web.install(self.app, self.context)
         self.app.include_router(intake.router)
         self._add_probes()
@@ -231,7 +235,7 @@ def serve(node: Node) -> None:
     async def main() -> None:
         try:
             async with node.running():
-                await serve_all(node.app, [node], host=node.settings.host, port=node.settings.port)
+                await serve_all(node.served, [node], host=node.settings.host, port=node.settings.port)
                 asyncio.get_running_loop().call_later(_END_SECONDS, _give_up, node)
         finally:  # a thread of the embedded log would keep a failed process from ending
             await node.log.close()
@@ -268,21 +272,21 @@ def _give_up(node: Node) -> None:
 
 async def serve_all(app: object, nodes: Sequence[Node], *, host: str, port: int) -> None:
     """Serve one application over nodes already running until SIGTERM or SIGINT; then tell the nodes to stop."""
-    server = _Server(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=3,
-            server_header=False,
-        )
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+        server_header=False,
     )
+    server = _Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop, nodes)
-    await server.serve()
+    raise_file_limit()
+    await server.serve(sockets=[attentive(config.bind_socket())])
     for node in nodes:
         node.stopping.set()
 

@@ -641,9 +641,10 @@ async def _report(database: Database, person: UUID, *, month: str, turnover: int
     async with database.transaction() as session:
         await run(
             session,
-            """INSERT INTO report (person_no, month, revision, time_us, event_id, turnover, materials, production,
-                                   wages, net_profit, employees, orders, asset_use)
-               SELECT no, :month, 2, 0, 'e', :turnover, :materials, :production, :wages, :net, 4, 12, 'in_use'
+            """INSERT INTO report (person_no, month, revision, time_us, event_id, source, turnover, materials,
+                                   production, wages, net_profit, employees, orders, asset_use)
+               SELECT no, :month, 2, 0, 'e', '/district/3522/e', :turnover, :materials, :production, :wages, :net,
+                      4, 12, 'in_use'
                FROM person WHERE beneficiary_id = :person""",
             person=person,
             month=month_index(month),

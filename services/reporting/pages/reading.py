@@ -21,7 +21,9 @@ from services.reporting.pages.figures import (
     segments,
     sorted_rows,
 )
+from services.reporting.rule_versions import RULES
 from services.reporting.views import COUNTED
+from services.reporting.worklist_api import growth_rule
 from shared.database import now, run
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
@@ -61,7 +63,7 @@ async def province(
         sort=sort,
         name_column=NAME,
         populated=populated if who.district is None else None,
-        **await _shared(source, snapshot, who),
+        **await _shared(request, source, snapshot, who),
     )
 
 
@@ -92,7 +94,7 @@ async def district(
         businesses=businesses,
         shown=BUSINESSES_SHOWN,
         after=after,
-        **await _shared(source, snapshot, who),
+        **await _shared(request, source, snapshot, who),
     )
 
 
@@ -117,7 +119,7 @@ async def business(request: Request, beneficiary_id: UUID, who: Reader, here: He
         growth=found["growth"],
         reports=found["reports"],
         chart=net_chart(found["reports"]),
-        rules=rules,
+        rule=RULES[found["growth"]["rule_version"]],
     )
 
 
@@ -131,7 +133,7 @@ async def _snapshot(source: Dashboards, month: str | None) -> Snapshot:
     return await source.snapshot(month)
 
 
-async def _shared(source: Dashboards, snapshot: Snapshot, who: Caller) -> dict[str, object]:
+async def _shared(request: Request, source: Dashboards, snapshot: Snapshot, who: Caller) -> dict[str, object]:
     """What every page of figures needs besides its figures."""
     lag = await source.lag()
     return {
@@ -143,7 +145,7 @@ async def _shared(source: Dashboards, snapshot: Snapshot, who: Caller) -> dict[s
         "stream": True,
         "segments": segments,
         "grant_order": lambda grants: [(status, grants[status]) for status in GRANT_ORDER],
-        "rules": rules,
+        "rule": growth_rule(request),
         "districts": DISTRICTS,
     }
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx
 
+from services.reporting.api import Dashboards
 from services.reporting.app import build
+from services.reporting.dashboard import Lag
 from services.reporting.growth import Classes
 from shared.database import Database
 from shared.embedded import EmbeddedLog
@@ -164,6 +166,11 @@ class Office(base.Office):
         async with self.database.transaction() as session:
             await self.node.inbox.apply(session, records)
             await Classes().settle(session)
+
+    async def say(self, lag: Lag) -> None:
+        """As a worker says how far it is."""
+        source: Dashboards = self.node.app.state.dashboards
+        await source.live.report(lag)
 
     async def call(
         self, path: str, who: Caller | None = VIEWER, headers: Mapping[str, str] | None = None
