@@ -34,6 +34,14 @@ TITLES: dict[str, Sentence] = {
         "Pagu tidak boleh lebih kecil dari komitmen yang sudah ada.",
         "The budget cannot be less than what is already committed.",
     ),
+    "same_district": Sentence(
+        "Pergeseran pagu perlu dua kabupaten/kota yang berbeda.",
+        "A budget is moved between two different districts.",
+    ),
+    "budget_too_large": Sentence(
+        "Pagu kabupaten/kota tujuan akan melampaui batas yang diizinkan.",
+        "The budget of the receiving district would exceed what is allowed.",
+    ),
     "four_eyes": Sentence(
         "Pemeriksa, pemberi persetujuan, dan bendahara harus orang yang berbeda.",
         "The verifier, the approvers and the treasurer must be different people.",
@@ -42,6 +50,23 @@ TITLES: dict[str, Sentence] = {
     "duplicate_suspected": Sentence(
         "Orang ini diduga tercatat dua kali; putuskan dugaan itu lebih dahulu.",
         "This person may be on record twice; decide that suspicion first.",
+    ),
+    "serial_elsewhere": Sentence(
+        "Barang dengan nomor seri ini tercatat di tangan orang lain; catat pengembaliannya lebih dahulu.",
+        "An item with this serial number is on record in other hands; record its return first.",
+    ),
+    "already_there": Sentence("Barang ini sudah di tangan orang itu.", "The item is already in that person's hands."),
+    "batch_refused": Sentence(
+        "Ada bantuan dalam daftar ini yang tidak dapat disetujui; tidak ada yang diubah.",
+        "Some grants of this list cannot be approved; nothing was changed.",
+    ),
+    "total_mismatch": Sentence(
+        "Jumlah bantuan dalam daftar berbeda dari totalnya; tidak ada yang diubah.",
+        "The grants of the list do not add up to its total; nothing was changed.",
+    ),
+    "second_approver_needed": Sentence(
+        "Bantuan sebesar ini perlu dua pemberi persetujuan; minta persetujuan pertamanya lebih dahulu.",
+        "A grant of this size needs two approvers; have it approved by the first one before.",
     ),
     "already_decided": Sentence(
         "Dugaan data ganda ini sudah diputuskan.", "This suspected duplicate has already been decided."

@@ -22,7 +22,7 @@ from deploy.local.table import provincial_table
 from deploy.story.driver import Doors, WrongAnswer, steps, tell
 from deploy.story.generate import generate, live
 from deploy.story.months import END, WIB
-from services.grants.commands import differences
+from services.grants.reconcile import differences
 from services.reporting.pages import sign_in_link
 from services.reporting.reconcile import reconcile as reconcile_reporting
 from shared.database import Database, now

@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.grants import rules
-from services.grants.commands import assess, handover_waits_for, local_day, next_fact, reassess, tell
+from services.grants import assets, rules
+from services.grants.assessing import assess, reassess
+from services.grants.assets import Source
+from services.grants.news import handover_waits_for, local_day, next_fact, tell
 from services.grants.rules import GrantStatus
 from services.grants.tables import CLOSED, OPEN, PAID, Beneficiary, Grant, Handover, Suspicion, asked, said
 from shared.database import set_wise
@@ -202,6 +205,10 @@ class _Handovers:
     news: list[tuple[facts.Grant, datetime]] = field(default_factory=list)
     displaced: list[tuple[str, str, str]] = field(default_factory=list)
     """(district, event id, source) of handovers that stood until an earlier one arrived."""
+    changed: set[UUID] = field(default_factory=set)
+    """The grants whose handover in force is another than before."""
+    former: list[Source] = field(default_factory=list)
+    """Events of those that are no longer in force."""
 
 
 async def take_handovers(session: AsyncSession, events: Sequence[Event]) -> Sequence[Answer]:
@@ -217,8 +224,10 @@ async def take_handovers(session: AsyncSession, events: Sequence[Event]) -> Sequ
         answers[place] = _hand_over(work, events[place])
     session.add_all(work.handovers.values())
     await _amend_receipts(session, work.displaced)
+    handed = [(work.grants[number], work.handovers[number]) for number in sorted(work.changed)]
+    contested = await assets.keep(session, handed, work.former)
     await tell(session, work.news)
-    return [answers[place] for place in range(len(events))]
+    return [_warned(work, events[place], answers[place], contested) for place in range(len(events))]
 
 
 def _hand_over(work: _Handovers, event: Event) -> Answer:
@@ -236,7 +245,16 @@ def _hand_over(work: _Handovers, event: Event) -> Answer:
     return _compare(work, grant, handover, event) if handover else _receive(work, grant, event)
 
 
+def _warned(work: _Handovers, event: Event, answer: Answer, contested: Collection[UUID]) -> Answer:
+    """The event in force is warned when another has what it hands over."""
+    handover = work.handovers.get(_grant(event))
+    if handover is None or handover.grant_id not in contested or handover.mark != mark_of(event.envelope):
+        return answer
+    return replace(answer, warnings=(*answer.warnings, assets.WARNING))
+
+
 def _receive(work: _Handovers, grant: Grant, event: Event) -> Answer:
+    work.changed.add(grant.id)
     work.handovers[grant.id] = Handover(grant_id=grant.id, **said(event.data, event.envelope))
     grant.status = GrantStatus.handed_over.value
     return _tell_of(work, grant, event)
@@ -246,13 +264,19 @@ def _compare(work: _Handovers, grant: Grant, handover: Handover, event: Event) -
     earlier = mark_of(event.envelope) < handover.mark
     if handover.says_like(event.data):
         if earlier:
-            handover.sqlmodel_update(said(event.data, event.envelope))
+            _supersede(work, grant, handover, event)
         return duplicate()
     if not earlier:
         return rejected("already_handed_over")
     work.displaced.append((grant.district, handover.event_id, handover.source))
-    handover.sqlmodel_update(said(event.data, event.envelope))
+    _supersede(work, grant, handover, event)
     return _tell_of(work, grant, event)
+
+
+def _supersede(work: _Handovers, grant: Grant, handover: Handover, event: Event) -> None:
+    work.changed.add(grant.id)
+    work.former.append(Source(grant.district, handover.event_id, handover.source))
+    handover.sqlmodel_update(said(event.data, event.envelope))
 
 
 def _tell_of(work: _Handovers, grant: Grant, event: Event) -> Answer:

@@ -1,17 +1,19 @@
 """People without names, grants with their trail, budgets. What must never be true, the schema refuses."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.grants.rules import GrantStatus
+from services.grants.rules import AssetStatus, Condition, GrantStatus
 from shared.database import UtcTime
-from shared.events.district import Asset, GrantHandedOver, GrantKind, GrantRequested, Item
+from shared.events.district import Asset as SaidAsset
+from shared.events.district import GrantHandedOver, GrantKind, GrantRequested, Item
 from shared.events.envelope import Envelope, microseconds
 from shared.revisions import Mark
 from shared.tables import serial
@@ -24,7 +26,7 @@ OPEN = (GrantStatus.requested, GrantStatus.verified)
 CLOSED = (GrantStatus.rejected, GrantStatus.cancelled)
 
 _items = msgspec.json.Decoder(tuple[Item, ...])
-_assets = msgspec.json.Decoder(tuple[Asset, ...])
+_assets = msgspec.json.Decoder(tuple[SaidAsset, ...])
 
 
 class Grants(SQLModel, registry=registry()):
@@ -35,9 +37,9 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
     return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))
 
 
-def _one_of(column: str, values: type[GrantStatus] | type[GrantKind]) -> CheckConstraint:
+def _one_of(column: str, values: type[StrEnum], *, table: str = "grants") -> CheckConstraint:
     listed = ", ".join(f"'{value.value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"grants_{column}")
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{table}_{column}")
 
 
 class Beneficiary(Grants, table=True):
@@ -83,6 +85,58 @@ class Budget(Grants, table=True):
     version: int = Field(default=0, sa_type=BigInteger)
 
 
+class Entry(Grants, table=True):
+    """One line of the budget ledger, written with the change it tells of and never altered: the sums are the budget."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        CheckConstraint(
+            "kind IN ('set', 'raised', 'lowered', 'moved', 'reserved', 'freed', 'disbursed')", name="ledger_kind"
+        ),
+        CheckConstraint(
+            "CASE kind WHEN 'set' THEN amount >= 0 WHEN 'moved' THEN amount <> 0 "
+            "WHEN 'lowered' THEN amount < 0 WHEN 'freed' THEN amount < 0 ELSE amount > 0 END",
+            name="ledger_sign",
+        ),
+        CheckConstraint("(grant_id IS NOT NULL) = (kind IN ('reserved', 'freed', 'disbursed'))", name="ledger_grant"),
+        CheckConstraint("(other_district IS NOT NULL) = (kind = 'moved')", name="ledger_other_district"),
+        ForeignKeyConstraint(
+            ["fiscal_year", "district"], ["budgets.fiscal_year", "budgets.district"], name="ledger_budget"
+        ),
+        UniqueConstraint("cause", name="ledger_cause"),
+        Index("ledger_by_budget", "fiscal_year", "district", "id"),
+    )
+    id: int | None = serial()
+    fiscal_year: int
+    district: str
+    kind: str
+    """`set`, `raised`, `lowered` and `moved` add up to the budget, `reserved` and `freed` to what is committed."""
+    amount: int = Field(sa_type=BigInteger)
+    """Rupiah, signed."""
+    cause: str
+    """What made this entry, e.g. `grant/<id>/reserved`: nothing makes two."""
+    grant_id: UUID | None = Field(default=None, foreign_key="grants.id", index=True)
+    other_district: str | None = None
+    sub: str
+    """Empty for what was there before the ledger."""
+    at: datetime = Field(sa_type=UtcTime)
+    note: str = ""
+
+
+class ProgrammeVersion(Grants, table=True):
+    """What the criteria of a fiscal year are from this version on. Version 1 is the default and has no row."""
+
+    __tablename__ = "programmes"
+    __table_args__ = (CheckConstraint("version > 1", name="programmes_version"),)
+    fiscal_year: int = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    criteria: str = Field(sa_type=Text)
+    """A programme as JSON."""
+    sub: str
+    at: datetime = Field(sa_type=UtcTime)
+    reason: str
+
+
 class Grant(Grants, table=True):
     """One grant: the request in force, where it stands, and which criteria it fails."""
 
@@ -115,6 +169,7 @@ class Grant(Grants, table=True):
     failed: str = ""
     """Codes of the failed criteria, joined by blanks."""
     criteria_version: int = 0
+    """Of the programme of its fiscal year that made the assessment."""
     version: int = Field(default=0, sa_type=BigInteger)
     """Of the newest fact about this grant."""
 
@@ -160,6 +215,29 @@ class Step(Grants, table=True):
     """The officer's note or reason; of a disbursement its reference."""
 
 
+class Batch(Grants, table=True):
+    """A list of grants that was approved as one envelope."""
+
+    __tablename__ = "batches"
+    __table_args__ = (CheckConstraint("total > 0", name="batches_total"),)
+    id: UUID = Field(primary_key=True)
+    fiscal_year: int
+    district: str
+    total: int = Field(sa_type=BigInteger)
+    sub: str
+    at: datetime = Field(sa_type=UtcTime)
+    note: str
+
+
+class BatchGrant(Grants, table=True):
+    """A line of a batch. A grant is approved once, so it is in one batch at most."""
+
+    __tablename__ = "batch_grants"
+    grant_id: UUID = Field(primary_key=True, foreign_key="grants.id")
+    batch_id: UUID = Field(foreign_key="batches.id", index=True)
+    place: int
+
+
 class Handover(Grants, table=True):
     """The evidence that aid reached the person. The witness is named in the BAST that the hash binds, and not here."""
 
@@ -179,10 +257,63 @@ class Handover(Grants, table=True):
     def mark(self) -> Mark:
         return _mark(self.at, self.event_id, self.source)
 
+    @property
+    def asset_list(self) -> tuple[SaidAsset, ...]:
+        return _assets.decode(self.assets)
+
     def says_like(self, data: GrantHandedOver) -> bool:
         """Is it the handover in force? Its witness is not compared: the evidence names them."""
-        kept = (self.day, self.received_by, self.evidence_sha256, _assets.decode(self.assets))
+        kept = (self.day, self.received_by, self.evidence_sha256, self.asset_list)
         return kept == (data.on, data.received_by, data.evidence_sha256, data.assets)
+
+
+class Asset(Grants, table=True):
+    """A thing that a handover in force names, and in whose hands it is. One serial is never in two."""
+
+    __tablename__ = "assets"
+    __table_args__ = (
+        _partial("assets_one_hand", "serial_key", where="status = 'held' AND serial_key <> ''", unique=True),
+        _one_of("status", AssetStatus, table="assets"),
+        _one_of("condition", Condition, table="assets"),
+        CheckConstraint("(holder_id IS NULL) = (status IN ('returned', 'withdrawn'))", name="assets_holder"),
+        Index("assets_by_district", "district", "id"),
+    )
+    id: UUID = Field(primary_key=True)
+    grant_id: UUID = Field(foreign_key="grants.id", index=True)
+    district: str
+    """Of whoever has it."""
+    name: str
+    serial: str
+    serial_key: str = Field(index=True)
+    """By which serials are compared; empty where the serial says that there is none."""
+    value: int | None = Field(default=None, sa_type=BigInteger)
+    """Rupiah, where the request names an item like it."""
+    status: str
+    condition: str = Condition.good.value
+    holder_id: UUID | None = Field(default=None, foreign_key="beneficiaries.id", index=True)
+
+
+class AssetStep(Grants, table=True):
+    """What an officer put on record about an asset; never altered."""
+
+    __tablename__ = "asset_steps"
+    __table_args__ = (
+        CheckConstraint("step IN ('condition', 'repair', 'relocate', 'return')", name="asset_steps_step"),
+        CheckConstraint("(cost IS NOT NULL) = (step = 'repair') AND coalesce(cost, 0) >= 0", name="asset_steps_cost"),
+        CheckConstraint("(to_id IS NOT NULL) = (step = 'relocate')", name="asset_steps_to"),
+    )
+    id: int | None = serial()
+    asset_id: UUID = Field(foreign_key="assets.id", index=True)
+    step: str
+    sub: str
+    at: datetime = Field(sa_type=UtcTime)
+    day: date
+    condition: str
+    cost: int | None = Field(default=None, sa_type=BigInteger)
+    from_id: UUID | None = None
+    to_id: UUID | None = None
+    evidence_sha256: str | None = None
+    note: str
 
 
 def _mark(moment: datetime, event_id: str, source: str) -> Mark:

@@ -305,6 +305,10 @@ WARNINGS = {
         "Yang sampai tidak sama dengan manifes; angkanya ada dalam kalimat.",
         "What arrived is not what the manifest says; the numbers are in the sentence.",
     ),
+    "serial_elsewhere": Sentence(
+        "Nomor seri ini sudah diserahkan lebih dahulu kepada orang lain; periksa nomornya atau catat pengembaliannya.",
+        "An earlier handover gave this serial to somebody else; check the number, or have its return recorded.",
+    ),
     "revision_conflict": Sentence(
         "Nomor revisi yang sama pernah dikirim dengan isi lain; dari keduanya, yang waktunya lebih baru yang dipakai, "
         "selama tidak ada revisi yang lebih tinggi.",

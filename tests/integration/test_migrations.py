@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, MetaData, inspect
 
 from deploy.stack.files import ROOT
+from services.grants import reconcile as grants_reconcile
 from services.grants.tables import METADATA as GRANTS
 from services.registry.tables import METADATA as REGISTRY
 from services.reporting.reconcile import reconcile
@@ -278,4 +279,71 @@ async def test_what_was_there_before_cohorts_is_counted_in_them(empty: str) -> N
     await move(database, "reporting", lambda there: command.downgrade(there, "reporting_0003"))
     await upgrade(database, "reporting", REPORTING)
     assert await reconcile(database) == []
+
+
+_GRANT = (
+    "(district, grant_ref, district_ref, items, fiscal_year, purpose, source, failed, criteria_version, version, kind"
+)
+_WORKED_WITH = (
+    f"""INSERT INTO beneficiaries (id, version, district, status, birth_year)
+        VALUES ('{1:032}', 1, '3522', 'client', 1990)""",
+    "INSERT INTO budgets VALUES (2026, '3522', 200000000, 54000000, 1000000, 3), (2027, '3522', 0, 0, 0, 1)",
+    *(
+        f"""INSERT INTO grants {_GRANT}, id, beneficiary_id, amount, requested_at, event_id, status)
+            VALUES ('3522', 'B-{number}', 'P', '[{{"name":"Obras","quantity":1,"unit_value":5}}]', 2026, 'to sew', '/s',
+                    '', 1, 3, 'equipment', '{number:032}', '{1:032}', {amount}, '{_MOMENT}', 'r{number}', '{status}')"""
+        for number, amount, status in (
+            (1, 3_000_000, "approved"),
+            (2, 1_000_000, "handed_over"),
+            (3, 2_000_000, "cancelled"),
+            (4, 50_000_000, "approved"),
+            (5, 50_000_000, "cancelled"),
+            (6, 7_000_000, "cancelled"),
+        )
+    ),
+    *(
+        f"""INSERT INTO steps (grant_id, step, sub, at, day, note)
+            VALUES ('{number:032}', '{step}', '{sub}', '{_MOMENT}', '2026-04-07', '')"""
+        for number, step, sub in (
+            *((number, "verify", "ratna") for number in range(1, 7)),
+            *((number, "approve", "budi") for number in range(1, 6)),
+            (2, "disburse", "tono"),
+            (3, "cancel", "budi"),
+            (4, "approve", "dewi"),
+            (5, "cancel", "budi"),
+            (6, "cancel", "budi"),
+        )
+    ),
+    f"""INSERT INTO handovers (grant_id, day, received_by, evidence_sha256, assets, at, event_id, source)
+        VALUES ('{2:032}', '2026-04-07', 'beneficiary', 'ab', '[{{"name":"obras","serial":"SN-1"}},
+                {{"name":"meja","serial":"-"}}]', '{_MOMENT}', 'h1', '/s')""",
+)
+
+
+async def test_budgets_and_handovers_of_before_find_themselves_in_the_ledger_and_among_the_assets(empty: str) -> None:
+    database = Database(empty)
+    await move(database, "grants", lambda there: command.upgrade(there, "chassis@head"))
+    await move(database, "grants", lambda there: command.upgrade(there, "grants_0001"))
+    async with database.transaction() as session:
+        for statement in _WORKED_WITH:
+            await run(session, statement.replace(":", "\\:"))
+    await upgrade(database, "grants", GRANTS)
+    async with database.reading(still=True) as session:
+        assert await grants_reconcile.differences(session) == []
+        entries = await run(session, "SELECT kind, amount, sub FROM ledger ORDER BY kind, amount, sub")
+        assert entries.all() == [
+            ("disbursed", 1_000_000, "tono"),
+            ("freed", -2_000_000, "budi"),
+            ("reserved", 1_000_000, "budi"),
+            ("reserved", 2_000_000, "budi"),
+            ("reserved", 3_000_000, "budi"),
+            ("reserved", 50_000_000, "dewi"),
+            ("set", 0, ""),
+            ("set", 200_000_000, ""),
+        ]
+        assets = await run(session, "SELECT name, serial_key, value, status FROM assets ORDER BY name")
+        assert assets.all() == [("meja", "", None, "held"), ("obras", "SN1", 5, "held")]
+    await move(database, "grants", lambda there: command.downgrade(there, "grants_0001"))
+    async with database.reading() as session:
+        assert (await run(session, "SELECT count(*) FROM grants")).scalar_one() == 6
     await database.close()

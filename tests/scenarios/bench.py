@@ -21,7 +21,8 @@ import services.registry.handlers
 import services.reporting.handlers
 from deploy.local.province import METADATA
 from deploy.story.generate import OfficerStep
-from services.grants import commands
+from services.grants import budgets, commands
+from services.grants.reconcile import differences
 from services.registry.keys import NikKeys
 from services.reporting.api import read_business
 from services.reporting.dashboard import Lag, build
@@ -142,8 +143,8 @@ class Bench:
 
     async def differences(self) -> list[str]:
         async with self.databases["grants"].reading() as session:
-            budgets = await commands.differences(session)
-        return [*await reconcile(self.databases["reporting"]), *map(str, budgets)]
+            found = await differences(session)
+        return [*await reconcile(self.databases["reporting"]), *map(str, found)]
 
     async def verdicts(self) -> dict[tuple[str, str, str], tuple[str, str, set[str]]]:
         """By district, source and id: verdict, reason and warnings as GET shows them. Facts are left out."""
@@ -183,7 +184,7 @@ def _need_not_last(connection: Any, _record: Any) -> None:
 async def _take(session: Any, who: Caller, step: OfficerStep) -> None:
     if step.kind == "set_budget":
         amount = int(step.body["amount"])
-        await commands.set_budget(session, fiscal_year=step.fiscal_year, district=step.district, amount=amount)
+        await budgets.set_budget(session, who, fiscal_year=step.fiscal_year, district=step.district, amount=amount)
         return
     number = grant_id(step.district, step.grant_ref or "")
     match step.kind:

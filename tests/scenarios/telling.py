@@ -18,7 +18,7 @@ from deploy.local.province import TOPICS, Province, embedded
 from deploy.local.quiet import until_quiet
 from deploy.story.driver import Doors, tell
 from deploy.story.generate import Publication, Story
-from services.grants.commands import differences
+from services.grants.reconcile import differences
 from services.reporting.reconcile import reconcile
 from shared.database import run
 from shared.events.catalogue import intake_topic, receipts_topic

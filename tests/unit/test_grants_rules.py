@@ -7,17 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.grants.criteria import CRITERIA, CRITERIA_VERSION, DEFAULT, Person, Programme, Request, assess
 from services.grants.rules import (
-    CRITERIA,
-    CRITERIA_VERSION,
     ROLES,
     TRANSITIONS,
     GrantStatus,
-    Person,
-    Request,
     amount_matches,
     approvers_needed,
-    assess,
     authorize,
     budget_change,
     budget_room,
@@ -36,8 +32,14 @@ ACTIONS = ("verify", "approve", "reject", "disburse", "hand_over", "cancel")
 CLOSED = (GrantStatus.rejected, GrantStatus.handed_over, GrantStatus.cancelled)
 
 
-def failed(request: Request = MACHINE, person: Person | None = SEAMSTRESS, other: bool = False) -> tuple[str, ...]:
-    return assess(request, person, other_equipment_or_cash=other)
+def failed(
+    request: Request = MACHINE,
+    person: Person | None = SEAMSTRESS,
+    other: bool = False,
+    *,
+    programme: Programme = DEFAULT,
+) -> tuple[str, ...]:
+    return assess(programme, request, person, already_aided=other)
 
 
 def changed(request: Request = MACHINE, **changes: object) -> Request:
@@ -166,6 +168,84 @@ def test_every_criterion_is_explained_in_both_languages() -> None:
 def test_words_read_from_a_row_are_judged_like_the_types() -> None:
     assert failed(changed(kind="equipment", items_count=0), someone(status="ex_client")) == ("no_items",)
     assert failed(person=someone(status="client", leaves_unit_on=date(2026, 12, 1))) == ()
+
+
+# Programmes.
+
+
+@pytest.mark.parametrize(
+    ("kind", "kinds", "codes"),
+    [
+        (GrantKind.equipment, frozenset({GrantKind.equipment}), ()),
+        (GrantKind.cash, frozenset({GrantKind.equipment}), ("kind_not_offered",)),
+    ],
+)
+def test_a_programme_names_the_kinds_it_offers(
+    kind: GrantKind, kinds: frozenset[GrantKind], codes: tuple[str, ...]
+) -> None:
+    assert failed(changed(kind=kind), programme=Programme(kinds=kinds)) == codes
+
+
+@pytest.mark.parametrize(("ceiling", "codes"), [(2, ("desil_above_2",)), (3, ()), (None, ())])
+def test_the_code_of_a_limit_names_the_limit_of_the_programme(ceiling: int | None, codes: tuple[str, ...]) -> None:
+    assert failed(changed(desil=3), programme=Programme(max_desil=ceiling)) == codes
+    assert failed(changed(desil=None), programme=Programme(max_desil=ceiling)) == ()
+
+
+@pytest.mark.parametrize(("birth_year", "codes"), [(2009, ()), (2010, ("under_17",))])
+def test_a_programme_may_be_for_older_people(birth_year: int, codes: tuple[str, ...]) -> None:
+    assert failed(person=someone(birth_year=birth_year), programme=Programme(min_age=17)) == codes
+
+
+@pytest.mark.parametrize(
+    ("left", "codes"),
+    [
+        ("2026-05-10", ()),  # six months to the day
+        ("2026-05-11", ("left_too_recently",)),
+        ("2026-05-31", ("left_too_recently",)),
+        ("2024-11-10", ()),  # two years to the day
+        ("2024-11-09", ("left_too_long_ago",)),
+        ("2019-01-01", ("left_too_long_ago",)),
+        (None, ("leaving_date_unknown",)),
+    ],
+)
+def test_a_programme_may_ask_how_long_ago_the_person_left_the_unit(left: str | None, codes: tuple[str, ...]) -> None:
+    programme = Programme(min_months_since_leaving=6, max_months_since_leaving=24)
+    person = someone(leaves_unit_on=date.fromisoformat(left) if left else None)
+    assert failed(person=person, programme=programme) == codes
+
+
+def test_a_client_who_is_about_to_leave_has_not_left_six_months_ago() -> None:
+    client = someone(status=Status.client, leaves_unit_on=date(2026, 12, 1))
+    assert failed(person=client, programme=Programme(max_months_since_leaving=24)) == ()
+    assert failed(person=client, programme=Programme(min_months_since_leaving=6)) == ("left_too_recently",)
+
+
+def test_a_programme_may_count_a_training_as_the_grant_of_the_year_or_nothing_at_all() -> None:
+    training = changed(kind=GrantKind.training, items_count=0)
+    everything = Programme(one_per_year=frozenset(GrantKind))
+    assert failed(training, other=True, programme=everything) == ("already_aided",)
+    assert failed(other=True, programme=Programme(one_per_year=frozenset())) == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "codes"),
+    [
+        (("mesin  JAHIT",), ()),
+        (("Mesin jahit", "Obras"), ()),
+        (("Mesin jahit", "Sepeda motor"), ("item_not_allowed",)),
+    ],
+)
+def test_a_programme_may_list_the_items_that_equipment_is(names: tuple[str, ...], codes: tuple[str, ...]) -> None:
+    programme = Programme(items=frozenset({"Mesin jahit", "obras"}))
+    assert failed(changed(item_names=names, items_count=len(names)), programme=programme) == codes
+    assert failed(changed(kind=GrantKind.cash, item_names=names), programme=programme) == ()
+
+
+def test_a_programme_gives_a_client_more_time_to_leave() -> None:
+    client = someone(status=Status.client, leaves_unit_on=date(2027, 5, 10))
+    assert failed(person=client) == ("not_ex_client",)
+    assert failed(person=client, programme=Programme(leaving_within_months=6)) == ()
 
 
 # What arrives.

@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.grants import commands
+from services.grants import budgets, commands, reconcile
 from services.grants.tables import METADATA
 from shared.database import run
 from shared.events.district import Status
@@ -16,6 +16,7 @@ from shared.events.envelope import Record, beneficiary_id, grant_id
 from shared.refusals import Refused
 from tests.helpers import again
 from tests.integration.grants.office import (
+    ADMIN,
     BOJONEGORO,
     OFFICER,
     PROVINCE,
@@ -83,7 +84,7 @@ async def _is_approved(session: Any, number: UUID) -> bool:
 async def _empty(office: Office) -> None:
     await office.forget_everything(METADATA)
     async with office.database.transaction() as session:
-        await commands.set_budget(session, fiscal_year=2026, district=BOJONEGORO, amount=6_000_000)
+        await budgets.set_budget(session, ADMIN, fiscal_year=2026, district=BOJONEGORO, amount=6_000_000)
 
 
 async def _state(office: Office) -> dict[str, Any]:
@@ -97,6 +98,8 @@ async def _state(office: Office) -> dict[str, Any]:
         "steps": "grant_id, step, sub, note",
         "handovers": "grant_id, day, received_by, evidence_sha256, assets, at, event_id, source",
         "waiting": "waits_for, ready",
+        "ledger": "fiscal_year, district, kind, amount, cause, grant_id, sub",
+        "assets": "id, grant_id, district, name, serial, serial_key, value, status, condition, holder_id",
     }
     state: dict[str, Any] = {
         table: sorted(map(str, await office.rows(f"SELECT {names} FROM {table}"))) for table, names in columns.items()
@@ -133,7 +136,7 @@ async def test_any_order_and_repetition_of_the_same_events_ends_in_the_same_rows
         await _try_officers(office)
         await office.drain()
         async with office.database.reading() as session:
-            assert await commands.differences(session) == []
+            assert await reconcile.differences(session) == []
     state = await _state(office)
     assert state == _expected.setdefault(str(office.database.is_sqlite), state)
     statuses = await office.rows("SELECT grant_ref, status, failed, event_id FROM grants ORDER BY grant_ref")

@@ -185,6 +185,8 @@ def test_the_service_reads_its_intake_of_all_districts_and_the_facts_of_the_regi
 
 # Proof
 
+DIFFERENCES = "differences between budgets, ledger, grants and facts"
+
 
 async def test_reconcile_proves_the_budgets_from_the_grants(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BERDAYA_DATABASE", office.database.url)
@@ -196,16 +198,21 @@ async def test_reconcile_proves_the_budgets_from_the_grants(office: Office, monk
     await office.bring(GRANT, "disbursed")
     await office.bring(grant_id(BOJONEGORO, "B-2"), "approved")
     proof = await asyncio.to_thread(CliRunner().invoke, command_line, ["reconcile"])
-    assert (proof.exit_code, proof.output) == (0, "0 budgets differ from their grants\n")
+    assert (proof.exit_code, proof.output) == (0, f"0 {DIFFERENCES}\n")
     async with office.database.transaction() as session:
         await session.execute(text("UPDATE budgets SET committed = 5000000, disbursed = 1 WHERE district = '3522'"))
         await session.execute(text("UPDATE grants SET status = 'approved' WHERE grant_ref = 'B-3'"))
     proof = await asyncio.to_thread(CliRunner().invoke, command_line, ["reconcile"])
     assert proof.exit_code == 1
     assert proof.output.splitlines() == [
-        "3522 2026: committed 5000000, by grants 6000000; disbursed 1, by grants 3000000",
-        "3522 2027: committed 0, by grants 3000000; disbursed 0, by grants 0",
-        "2 budgets differ from their grants",
+        "3522 2026: amount 9000000, by ledger 9000000; committed 5000000, by ledger 6000000, by grants 6000000; "
+        "disbursed 1, by ledger 3000000, by grants 3000000",
+        "3522 2027: amount 0, by ledger 0; committed 0, by ledger 0, by grants 3000000; "
+        "disbursed 0, by ledger 0, by grants 0",
+        f"grant {grant_id(BOJONEGORO, 'B-3')}: approved 3000000; by ledger reserved 0, disbursed 0",
+        f"grant {grant_id(BOJONEGORO, 'B-3')}: version, status and amount (1, 'approved', 3000000), "
+        "told as (1, 'requested', 3000000)",
+        f"4 {DIFFERENCES}",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The grants service over HTTP. Every writing call is committed before its reply, and done once per key."""
+"""Grants over HTTP: listed, shown with their history, and taken a step further by officers."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -6,87 +6,38 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from typing_extensions import TypedDict
 
 from services.grants import commands
+from services.grants.api.common import ANSWERS, MAX_PAGE, REFUSED, Body, Here, Reader, Remark, Sentence, Writing
+from services.grants.news import local_day
 from services.grants.rules import ROLES, GrantStatus
-from services.grants.tables import Budget, Grant, Handover, Step
+from services.grants.tables import Grant, Handover, Step
 from shared.events.district import GrantKind
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
 from shared.security import Caller, Role
-from shared.web import Call, Context, allow, call, context
+from shared.web import allow
 
-MAX_PAGE = 500
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    code: {"description": text, "content": {"application/problem+json": {}}}
-    for code, text in {
-        401: "No valid token.",
-        403: "The role may not do this.",
-        404: "Unknown, or of another district.",
-        422: "The call does not follow the contract; the parts are named.",
-        503: "The service cannot answer yet; try again.",
-    }.items()
-}
-_REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"description": "No Idempotency-Key.", "content": {"application/problem+json": {}}},
-    409: {"description": "Refused by the rules; `code` says why.", "content": {"application/problem+json": {}}},
-}
-
-router = APIRouter(tags=["grants"], responses=_ANSWERS)
-
-Here = Annotated[Context, Depends(context)]
-Writing = Annotated[Call, Depends(call)]
-Reader = Annotated[Caller, Depends(allow(*Role))]
-FiscalYear = Annotated[int, Path(ge=2000, le=2100)]
-DistrictCode = Annotated[str, Path(pattern=r"^[0-9]{4}$")]
-Rupiah = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
-# PostgreSQL cannot keep the character U+0000.
-Sentence = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+router = APIRouter(tags=["grants"], responses=ANSWERS)
 
 
-class _Body(BaseModel):
-    """`strict`: "1" is not 1, and true is not either."""
-
-    model_config = ConfigDict(strict=True)
+class Note(Body):
+    note: Remark
 
 
-class Amount(_Body):
-    amount: Rupiah
-
-
-class Note(_Body):
-    note: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
-
-
-class Reason(_Body):
+class Reason(Body):
     reason: Sentence
 
 
-class Payment(_Body):
+class Payment(Body):
     reference: Sentence
     on: Annotated[date, Field(strict=False)]
-
-
-class BudgetView(TypedDict):
-    """All in rupiah."""
-
-    district: str
-    fiscal_year: int
-    amount: int
-    committed: int
-    disbursed: int
-    remaining: int
-
-
-class BudgetsView(TypedDict):
-    fiscal_year: int
-    items: list[BudgetView]
 
 
 class Assessment(TypedDict):
@@ -122,36 +73,6 @@ class GrantsView(TypedDict):
 
     items: list[GrantView]
     next: UUID | None
-
-
-@router.put(
-    "/v1/budgets/{fiscal_year}/{district}",
-    summary="Set the budget of a district",
-    responses={200: {"model": BudgetView}, **_REFUSED},
-)
-async def put_budget(
-    fiscal_year: FiscalYear,
-    district: DistrictCode,
-    who: Annotated[Caller, Depends(allow(Role.admin))],
-    writing: Writing,
-    body: Amount,
-) -> Response:
-    async def work(session: AsyncSession) -> BudgetView:
-        return _budget(
-            await commands.set_budget(session, fiscal_year=fiscal_year, district=district, amount=body.amount)
-        )
-
-    return await writing.once(who, work)
-
-
-@router.get("/v1/budgets/{fiscal_year}", summary="Budgets of a year, and what is left of them")
-async def get_budgets(fiscal_year: FiscalYear, who: Reader, here: Here) -> BudgetsView:
-    wanted = select(Budget).where(col(Budget.fiscal_year) == fiscal_year).order_by(col(Budget.district))
-    if who.district is not None:
-        wanted = wanted.where(col(Budget.district) == who.district)
-    async with here.database.reading() as session:
-        found = await session.scalars(wanted)
-    return {"fiscal_year": fiscal_year, "items": [_budget(budget) for budget in found]}
 
 
 @router.get("/v1/grants", summary="Grants, a page at a time")
@@ -197,7 +118,7 @@ def _may(action: str) -> Any:
     return Depends(allow(*(Role(role) for role in sorted(ROLES[action]))))
 
 
-_STEP: dict[str, Any] = {"responses": {200: {"model": GrantView}, **_REFUSED}}
+_STEP: dict[str, Any] = {"responses": {200: {"model": GrantView}, **REFUSED}}
 
 
 @router.post("/v1/grants/{grant_id}/verify", summary="A district officer has checked the request", **_STEP)
@@ -245,17 +166,6 @@ async def cancel(grant_id: UUID, who: Annotated[Caller, _may("cancel")], writing
     return await writing.once(who, work)
 
 
-def _budget(budget: Budget) -> BudgetView:
-    return {
-        "district": budget.district,
-        "fiscal_year": budget.fiscal_year,
-        "amount": budget.amount,
-        "committed": budget.committed,
-        "disbursed": budget.disbursed,
-        "remaining": budget.amount - budget.committed,
-    }
-
-
 async def _one(session: AsyncSession, grant: Grant) -> GrantView:
     return (await _shown(session, [grant]))[0]
 
@@ -284,7 +194,7 @@ async def _histories(session: AsyncSession, grants: Collection[Grant]) -> dict[U
     numbers = [grant.id for grant in grants]
     histories = defaultdict[UUID, list[Entry]](list)
     for grant in grants:
-        day = commands.local_day(grant.requested_at)
+        day = local_day(grant.requested_at)
         histories[grant.id].append(_entry("request", grant.source, grant.requested_at, day))
     steps = await session.scalars(select(Step).where(col(Step.grant_id).in_(numbers)).order_by(col(Step.id)))
     for step in steps:

@@ -1,0 +1,242 @@
+"""Assets over HTTP: what was handed over, in whose hands and in which condition it is, and what officers record."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+from typing_extensions import TypedDict
+
+from services.grants import keeping
+from services.grants.api.common import ANSWERS, MAX_PAGE, REFUSED, Body, Here, Reader, Remark, Rupiah, Writing
+from services.grants.rules import AssetStatus, Condition, serial_key
+from services.grants.tables import Asset, AssetStep, Grant, Handover
+from shared.events.districts import DISTRICTS
+from shared.refusals import Refused
+from shared.security import Caller, Role
+from shared.web import allow
+
+router = APIRouter(tags=["assets"], responses=ANSWERS)
+
+Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer))]
+_STATE = Annotated[Condition, Field(strict=False)]
+
+
+class _Said(Body):
+    """`on`: the day it was so, or was done."""
+
+    on: Annotated[date, Field(strict=False)]
+    note: Remark = ""
+
+    def remarked(self) -> keeping.Remarked:
+        return keeping.Remarked(day=self.on, note=self.note)
+
+
+class Seen(_Said):
+    condition: _STATE
+
+
+class Repaired(_Said):
+    """`cost` in rupiah; `condition` after the repair."""
+
+    condition: _STATE
+    cost: Rupiah
+
+
+class Relocated(_Said):
+    """`to`: the person who has it now; the hash is that of the new BAST."""
+
+    to: Annotated[UUID, Field(strict=False)]
+    evidence_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Entry(TypedDict):
+    """What an officer put on record. `from` and `to` are people, of a relocation; `from` also of a return."""
+
+    step: str
+    who: str
+    when: datetime
+    on: date
+    condition: str
+    cost: int | None
+    from_id: UUID | None
+    to_id: UUID | None
+    evidence_sha256: str | None
+    note: str
+
+
+class AssetView(TypedDict):
+    """`beneficiary_id` got it by the handover, `holder_id` has it now. `value` in rupiah, where the request names it.
+
+    The witness is named in the BAST that `evidence_sha256` binds, and not here.
+    """
+
+    asset_id: UUID
+    grant_id: UUID
+    district: str
+    name: str
+    serial: str
+    value: int | None
+    status: str
+    condition: str
+    beneficiary_id: UUID
+    holder_id: UUID | None
+    handed_over_on: date
+    received_by: str
+    evidence_sha256: str
+    history: list[Entry]
+
+
+class AssetsView(TypedDict):
+    """`next` goes into `after` for the following page; null on the last."""
+
+    items: list[AssetView]
+    next: UUID | None
+
+
+@router.get("/v1/assets", summary="Assets, a page at a time")
+async def list_assets(
+    who: Reader,
+    here: Here,
+    district: Annotated[str | None, Query(pattern=r"^[0-9]{4}$")] = None,
+    status: AssetStatus | None = None,
+    condition: Condition | None = None,
+    holder: UUID | None = None,
+    grant: UUID | None = None,
+    serial: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+) -> AssetsView:
+    """In the order of their ids. A serial is found however its letters, blanks and dashes are written."""
+    if district is not None and not (district in DISTRICTS and who.sees(district)):
+        raise Refused("not_found")
+    filters = {
+        col(Asset.district): district or who.district,
+        col(Asset.status): status,
+        col(Asset.condition): condition,
+        col(Asset.holder_id): holder,
+        col(Asset.grant_id): grant,
+        col(Asset.serial_key): None if serial is None else serial_key(serial),
+    }
+    wanted = select(Asset).order_by(col(Asset.id)).limit(limit + 1)
+    wanted = wanted.where(*(column == value for column, value in filters.items() if value is not None))
+    if after is not None:
+        wanted = wanted.where(col(Asset.id) > after)
+    async with here.database.reading() as session:
+        found = (await session.scalars(wanted)).all()
+        items = await _shown(session, found[:limit])
+    return {"items": items, "next": items[-1]["asset_id"] if len(found) > limit else None}
+
+
+@router.get("/v1/assets/{asset_id}", summary="One asset with its history")
+async def get_asset(asset_id: UUID, who: Reader, here: Here) -> AssetView:
+    async with here.database.reading() as session:
+        asset = await session.get(Asset, asset_id)
+        if asset is None or not who.sees(asset.district):
+            raise Refused("not_found")
+        return await _one(session, asset)
+
+
+_STEP: dict[str, Any] = {"responses": {200: {"model": AssetView}, **REFUSED}}
+
+
+@router.post("/v1/assets/{asset_id}/condition", summary="In which condition it was seen", **_STEP)
+async def condition(asset_id: UUID, who: Officer, writing: Writing, body: Seen) -> Response:
+    async def work(session: AsyncSession) -> AssetView:
+        return await _one(
+            session, await keeping.condition(session, who, asset_id, body.remarked(), now_in=body.condition)
+        )
+
+    return await writing.once(who, work)
+
+
+@router.post("/v1/assets/{asset_id}/repair", summary="It was repaired, at a cost", **_STEP)
+async def repair(asset_id: UUID, who: Officer, writing: Writing, body: Repaired) -> Response:
+    async def work(session: AsyncSession) -> AssetView:
+        asset = await keeping.repair(session, who, asset_id, body.remarked(), now_in=body.condition, cost=body.cost)
+        return await _one(session, asset)
+
+    return await writing.once(who, work)
+
+
+@router.post("/v1/assets/{asset_id}/relocate", summary="It is in another person's hands", **_STEP)
+async def relocate(asset_id: UUID, who: Officer, writing: Writing, body: Relocated) -> Response:
+    async def work(session: AsyncSession) -> AssetView:
+        asset = await keeping.relocate(
+            session, who, asset_id, body.remarked(), to=body.to, evidence_sha256=body.evidence_sha256
+        )
+        return await _one(session, asset)
+
+    return await writing.once(who, work)
+
+
+@router.post("/v1/assets/{asset_id}/return", summary="It is back with the district", **_STEP)
+async def give_back(asset_id: UUID, who: Officer, writing: Writing, body: Seen) -> Response:
+    async def work(session: AsyncSession) -> AssetView:
+        return await _one(
+            session, await keeping.give_back(session, who, asset_id, body.remarked(), now_in=body.condition)
+        )
+
+    return await writing.once(who, work)
+
+
+async def _one(session: AsyncSession, asset: Asset) -> AssetView:
+    await session.flush()
+    return (await _shown(session, [asset]))[0]
+
+
+async def _shown(session: AsyncSession, assets: Sequence[Asset]) -> list[AssetView]:
+    found = await session.execute(
+        select(Handover, col(Grant.beneficiary_id))
+        .join(Grant, col(Grant.id) == col(Handover.grant_id))
+        .where(col(Handover.grant_id).in_({asset.grant_id for asset in assets}))
+    )
+    handovers = {handover.grant_id: (handover, person) for handover, person in found}
+    histories = defaultdict[UUID, list[Entry]](list)
+    numbers = [asset.id for asset in assets]
+    steps = await session.scalars(
+        select(AssetStep).where(col(AssetStep.asset_id).in_(numbers)).order_by(col(AssetStep.id))
+    )
+    for step in steps:
+        histories[step.asset_id].append(_entry(step))
+    return [_view(asset, *handovers[asset.grant_id], histories[asset.id]) for asset in assets]
+
+
+def _view(asset: Asset, handover: Handover, person: UUID, history: list[Entry]) -> AssetView:
+    return {
+        "asset_id": asset.id,
+        "grant_id": asset.grant_id,
+        "district": asset.district,
+        "name": asset.name,
+        "serial": asset.serial,
+        "value": asset.value,
+        "status": asset.status,
+        "condition": asset.condition,
+        "beneficiary_id": person,
+        "holder_id": asset.holder_id,
+        "handed_over_on": handover.day,
+        "received_by": handover.received_by,
+        "evidence_sha256": handover.evidence_sha256,
+        "history": history,
+    }
+
+
+def _entry(step: AssetStep) -> Entry:
+    return {
+        "step": step.step,
+        "who": step.sub,
+        "when": step.at,
+        "on": step.day,
+        "condition": step.condition,
+        "cost": step.cost,
+        "from_id": step.from_id,
+        "to_id": step.to_id,
+        "evidence_sha256": step.evidence_sha256,
+        "note": step.note,
+    }
