@@ -7,7 +7,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException
 from deploy.stack import access, debian, passwords, ports
 from deploy.stack.commands import first_complaint, last_complaint, run
 from deploy.stack.console import say
-from deploy.stack.errors import StackError, Unavailable
+from deploy.stack.errors import Unavailable
 from deploy.stack.files import DEPLOY, locked, render, write_private
 from deploy.stack.process import Component, Handle
 from deploy.stack.settings import Settings
@@ -91,10 +91,7 @@ def _configured(state_dir: Path, jvm: tuple[str, ...], node: _Node, port_variabl
         users = () if node.secrets is None else (passwords.ADMIN, passwords.BROKER)
         _format(jvm, node, [passwords.kept(state_dir, user) for user in users])
     elif admin is not None and not admin.password_file.exists():
-        raise StackError(
-            f"{node.data} is of a broker without users, or the password in {admin.password_file} was lost: "
-            "bring the file back, or begin anew in another folder (VAR=dir)"
-        )
+        _admit(state_dir, jvm, node)
     address = f"{ports.LOOPBACK}:{node.port}"
     return Component(
         name=NAME,
@@ -109,6 +106,20 @@ def _configured(state_dir: Path, jvm: tuple[str, ...], node: _Node, port_variabl
         start_patience=120,
         stop_patience=30,
     )
+
+
+def _admit(state_dir: Path, jvm: tuple[str, ...], node: _Node) -> None:
+    """A broker of before there were users, or whose administrator's password was lost, runs once without locks, on
+    ports that nobody knows, to be given its first two users. On file last: until then it is done again."""
+    say("Kafka gets its first users, once")
+    users = [passwords.login(state_dir, user) for user in (passwords.BROKER, passwords.ADMIN)]
+    fresh = {user.user: passwords.generate() for user in users}
+    unlocked = replace(node, port=ports.choose(), controller_port=ports.choose(), secrets=None)
+    with Handle(_configured(state_dir, jvm, unlocked)) as handle:
+        access.set_passwords(access.administrator(handle.address, None), fresh)
+    for user in users:
+        passwords.replace(user, fresh[user.user])
+    node.properties.write_text(node.render())
 
 
 def probe(address: str, login: KafkaLogin | None) -> str | None:

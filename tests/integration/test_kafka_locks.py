@@ -23,6 +23,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it offers t
 from deploy.stack import doors, kafka, passwords, quotas
 from deploy.stack.components import StackError, Unavailable, start_kafka
 from deploy.stack.process import family
+from deploy.stack.topics import provision_topics
 from services.registry.tables import METADATA
 from shared.database import Database
 from shared.events.district import BeneficiaryRecorded, Consent, Ppks, Sex, Status
@@ -304,6 +305,18 @@ def test_a_closed_door_stops_at_once_also_who_is_connected_and_the_topics_stay(b
     doors.open_districts(broker.address, broker.state_dir, [code])
     assert broker.as_(f"district-{code}").write(topic) is None
     assert not district.signs_in()
+
+
+def test_a_broker_of_before_gets_its_locks_and_keeps_its_records(tmp_path: Path) -> None:
+    with start_kafka(tmp_path) as before:
+        unlocked = Client({"bootstrap.servers": before.address, "log_level": 0})
+        provision_topics(before.address, [A])
+        assert unlocked.write(f"intake.registry.{A}") is None
+    with start_kafka(tmp_path, locks=True) as after:
+        found = Locked(after, tmp_path)
+        assert found.ends()[f"intake.registry.{A}"] == 1
+        anonymous = Client({"bootstrap.servers": after.address, "log_level": 0})
+        assert refused(lambda: anonymous.admin.list_topics(timeout=3)) == KafkaError._TRANSPORT
 
 
 def test_no_password_is_seen_in_files_that_others_read_in_arguments_or_in_logs(broker: Locked) -> None:
