@@ -15,6 +15,9 @@ SCALE ?= 1
 ROLE ?= province_officer
 SUB ?= pembaca
 DISTRICT ?=
+CODE ?=
+ROTATE ?=
+REVOKE ?=
 SERVICE ?= reporting
 ARGS ?=
 # Where the state lies: in VAR, else of whatever was started last (demo: var/demo, run: var/local, stack: var).
@@ -67,6 +70,11 @@ stack: $(VENV)/dev ## Kafka, PostgreSQL, Redis, the services and the gateway as 
 .PHONY: stack-down
 stack-down: $(VENV)/dev ## Stop the stack; its state stays
 	@$(if $(VAR),BERDAYA_VAR=$(VAR)) $(PY) -m deploy.stack down
+
+.PHONY: district
+district: $(VENV)/dev ## A district's own door on the stack: CODE=3522 [ROTATE=1 | REVOKE=1] [VAR=…]
+	@$(if $(CODE),,echo "which district? e.g. make district CODE=3522"; exit 1)
+	@$(if $(VAR),BERDAYA_VAR=$(VAR)) $(PY) -m deploy.stack district $(CODE) $(if $(ROTATE),--rotate) $(if $(REVOKE),--revoke)
 
 .PHONY: token
 token: $(VENV)/runtime ## A token alone: ROLE=… SUB=… [DISTRICT=…] [VAR=…]

@@ -18,6 +18,7 @@ from aiokafka.structs import ConsumerRecord
 from shared import kafka_records
 from shared.events.envelope import Outgoing, Record
 from shared.log import LogUnavailable, Partition, Positions, TooLarge, check_sizes
+from shared.settings import KafkaLogin
 
 _MAX_BATCH_BYTES = 5 * 1024 * 1024
 _SEND_SECONDS = 15.0
@@ -31,9 +32,10 @@ kafka_records.install()
 
 
 class KafkaLog:
-    def __init__(self, servers: str, *, session_timeout: float = 30.0) -> None:
+    def __init__(self, servers: str, *, login: KafkaLogin | None = None, session_timeout: float = 30.0) -> None:
         """`session_timeout`: seconds without a sign of life after which the broker gives a member's partitions away."""
         self._servers = servers
+        self._login = login
         self._session_ms = int(session_timeout * 1000)
         self._producer: AIOKafkaProducer | None = None
         self._lock = asyncio.Lock()
@@ -62,7 +64,7 @@ class KafkaLog:
         self, group: str, topics: Sequence[str], positions: Positions
     ) -> AsyncIterator["KafkaSubscription"]:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
+            **self._broker(),
             group_id=group,
             enable_auto_commit=False,  # the default commits records not yet applied
             auto_offset_reset="earliest",  # the default, latest, skips what came before the first start
@@ -85,7 +87,7 @@ class KafkaLog:
             await _stop(consumer)
 
     async def ends(self, topics: Sequence[str]) -> Mapping[Partition, int]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._servers)
+        consumer = AIOKafkaConsumer(**self._broker())
         try:
             async with self._answering():
                 producer = await self._start()
@@ -107,7 +109,7 @@ class KafkaLog:
         if not wanted:
             return found
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
+            **self._broker(),
             enable_auto_commit=False,
             max_partition_fetch_bytes=64 * 1024,  # a larger batch that holds the record comes whole all the same
         )
@@ -138,12 +140,28 @@ class KafkaLog:
             async with asyncio.timeout(3):
                 producer = await self._start()
                 await producer.client.fetch_all_metadata()
-        except (KafkaError, TimeoutError, OSError):
+        except (LogUnavailable, KafkaError, TimeoutError, OSError):
             return False
         return True
 
     async def close(self) -> None:
         await self._drop(self._producer)
+
+    def _broker(self) -> dict[str, str]:
+        """Where it is and who we are. Raises LogUnavailable when the password cannot be read."""
+        where = {"bootstrap_servers": self._servers}
+        if self._login is None:
+            return where
+        try:
+            password = self._login.password()
+        except OSError as error:
+            raise LogUnavailable(f"no password for Kafka's user {self._login.user}: {error}") from error
+        return where | {
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": self._login.user,
+            "sasl_plain_password": password,
+        }
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
@@ -162,14 +180,15 @@ class KafkaLog:
             if not missing - self._topics:
                 return
             if time.monotonic() > deadline:
-                raise LogUnavailable(f"Kafka at {self._servers} has no topic {', '.join(sorted(missing))}")
+                seen = f" that {self._login.user} may see" if self._login else ""
+                raise LogUnavailable(f"Kafka at {self._servers} has no topic {', '.join(sorted(missing))}{seen}")
             await asyncio.sleep(0.1)
 
     async def _start(self) -> AIOKafkaProducer:
         async with self._lock:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._servers,
+                    **self._broker(),
                     acks="all",
                     enable_idempotence=True,
                     max_request_size=_MAX_BATCH_BYTES + 64 * 1024,

@@ -46,7 +46,7 @@ Background = Callable[[asyncio.Event], Awaitable[None]]
 
 def open_log(settings: Settings) -> Log:
     if settings.log == "kafka":
-        return KafkaLog(settings.kafka, session_timeout=settings.session_timeout)
+        return KafkaLog(settings.kafka, login=settings.kafka_login, session_timeout=settings.session_timeout)
     return EmbeddedLog(settings.var / "log.db")
 
 

@@ -1,12 +1,23 @@
 """Every environment variable, typed, explained once. Beside it, services read only the failpoint of tests."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ServiceName = Literal["registry", "grants", "reporting"]
+
+
+class KafkaLogin(NamedTuple):
+    """A user of the broker. The file is read whenever a client signs in, so a new password needs no restart."""
+
+    user: str
+    password_file: Path
+
+    def password(self) -> str:
+        """Raises OSError when the file cannot be read."""
+        return self.password_file.read_text().strip()
 
 
 class Settings(BaseSettings):
@@ -18,6 +29,10 @@ class Settings(BaseSettings):
     var: Path = Field(default=Path("var"), description="The folder that holds all state and local keys.")
     log: Literal["embedded", "kafka"] = Field(default="embedded", description="Which log carries the events.")
     kafka: str = Field(default="127.0.0.1:9092", description="Kafka's bootstrap addresses, host:port,…")
+    kafka_user: str | None = Field(
+        default=None, description="Who signs in to Kafka, by SCRAM-SHA-512; without it nobody signs in."
+    )
+    kafka_password_file: Path | None = Field(default=None, description="The file with that user's password alone.")
     database: str | None = Field(
         default=None,
         description="postgresql+asyncpg://… or sqlite+aiosqlite:///…; by default one SQLite file per service.",
@@ -58,6 +73,18 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least level logged."
     )
+
+    @model_validator(mode="after")
+    def _user_and_password(self) -> Self:
+        if (self.kafka_user is None) != (self.kafka_password_file is None):
+            raise ValueError("BERDAYA_KAFKA_USER and BERDAYA_KAFKA_PASSWORD_FILE go together")
+        return self
+
+    @property
+    def kafka_login(self) -> KafkaLogin | None:
+        if self.kafka_user is None or self.kafka_password_file is None:
+            return None
+        return KafkaLogin(self.kafka_user, self.kafka_password_file)
 
     @property
     def database_url(self) -> str:

@@ -17,8 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.local.gateway import Gateway
 from deploy.local.province import METADATA, TOPICS, CannotStart, Province, check_port, embedded
+from deploy.local.publishers import Publishers
 from deploy.local.quiet import NotQuietError, until_quiet
 from deploy.local.table import provincial_table
+from deploy.stack.passwords import ADMIN, login
+from deploy.stack.settings import kafka_environment
 from deploy.story.driver import Doors, WrongAnswer, steps, tell
 from deploy.story.generate import generate, live
 from deploy.story.months import END, WIB
@@ -27,6 +30,7 @@ from services.reporting.pages import sign_in_link
 from services.reporting.reconcile import reconcile as reconcile_reporting
 from shared.database import Database, now
 from shared.database import run as db_run
+from shared.events.districts import DISTRICTS
 from shared.kafka import KafkaLog
 from shared.log import LogUnavailable
 from shared.runtime import serve_all
@@ -109,6 +113,7 @@ def operate(
         environment |= {
             "BERDAYA_LOG": "kafka",
             "BERDAYA_KAFKA": addresses["KAFKA"],
+            **kafka_environment(login(var, service)),
             "BERDAYA_DATABASE": addresses[f"DATABASE_{service.upper()}"],
             "BERDAYA_REDIS": addresses["REDIS"],
         }
@@ -167,21 +172,25 @@ async def _demo(var: Path, port: int, *, once: bool, scale: float) -> int:
 
 
 async def _demo_full(var: Path, *, once: bool, scale: float) -> int:
+    from deploy.stack.doors import open_districts  # noqa: PLC0415 - its library is installed for `make stack` alone
+
     addresses = _addresses(var)
     if not addresses:
         raise CannotStart("the stack is not running: start it with `make stack`")
-    log = KafkaLog(addresses["KAFKA"])
+    log = KafkaLog(addresses["KAFKA"], login=login(var, ADMIN))  # to look how far all is
+    publishers = Publishers(addresses["KAFKA"], open_districts(addresses["KAFKA"], var, sorted(DISTRICTS)))
     databases = {name: Database(addresses[f"DATABASE_{name.upper()}"], pool=2) for name in METADATA}
     province = Province(var, log, databases, {})
     settings = Settings(service="reporting", var=var)
     port = int(httpx.URL(addresses["GATEWAY_URL"]).port or 8000)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(log.close)
+        stack.push_async_callback(publishers.close)
         for database in databases.values():
             stack.push_async_callback(database.close)
         client = await stack.enter_async_context(_client(port))
         story_districts = frozenset(f"35{number:02}" for number in range(1, 80) if number % 5)
-        doors = Doors(client, log, LocalKey.at(settings.keys), settings, by_log=story_districts)
+        doors = Doors(client, publishers, LocalKey.at(settings.keys), settings, by_log=story_districts)
         await _tell(doors, province, scale)
         if once:
             return await _check(client, doors, province)

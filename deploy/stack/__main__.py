@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from deploy.stack import bringup
-from deploy.stack.console import say
+from deploy.stack import bringup, districts
+from deploy.stack.console import say, step
 from deploy.stack.errors import StackError
 from deploy.stack.settings import Settings
 
@@ -82,6 +82,28 @@ def env() -> None:
     if not path.exists():
         raise StackError(f"no {path}; start the stack with `up`")
     typer.echo(path.read_text(), nl=False)
+
+
+@app.command()
+def district(
+    code: Annotated[str, typer.Argument(help="its four digits, e.g. 3522", metavar="CODE")],
+    rotate: Annotated[bool, typer.Option(help="A new password; the present one opens nothing from now on.")] = False,
+    revoke: Annotated[bool, typer.Option(help="Close the door: its user and rules go, its topics stay.")] = False,
+) -> None:
+    """Open a district's own door to Kafka and HTTP, and write the folder to hand over. Safe to run again."""
+    if rotate and revoke:
+        raise typer.BadParameter("--rotate or --revoke, not both")
+    settings = Settings()
+    if revoke:
+        with step(f"door of {code} closed; its topics stay"):
+            folder = districts.close_door(settings, code)
+        say(
+            f"a token of {folder} opens HTTP until its own end, {districts.TOKEN_HOURS} hours after it was made at most"
+        )
+        return
+    with step(f"door of {code} open"):
+        folder = districts.open_door(settings, code, new_password=rotate)
+    say(f"to be handed over, secretly: {folder}")
 
 
 def _show(rows: list[bringup.Row]) -> None:

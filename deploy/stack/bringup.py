@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from deploy.stack import gateway, kafka, ports, postgres, redis, services, topics
+from deploy.stack import doors, gateway, kafka, passwords, ports, postgres, quotas, redis, services, topics
 from deploy.stack.console import step
 from deploy.stack.errors import StackError
 from deploy.stack.files import locked, write_private
@@ -27,7 +27,6 @@ ENVIRONMENT_NAMES = {
     **{name: f"{name.upper()}_URL" for name in services.NAMES},
 }
 PROBES: Mapping[str, Callable[[str], str | None]] = {
-    kafka.NAME: kafka.probe,
     postgres.NAME: postgres.probe,
     redis.NAME: redis.probe,
     gateway.NAME: gateway.probe,
@@ -90,7 +89,7 @@ def restart(settings: Settings, name: str) -> None:
         supervisor.restart(name)
         wait_for_answer(
             name,
-            partial(PROBES[name], address),
+            partial(_probe, settings, name, address),
             died=partial(supervisor.how_it_died, name),
             log=_log(settings, name),
             patience=_RESTART_PATIENCE,
@@ -106,9 +105,15 @@ def status(settings: Settings) -> list[Row]:
     rows = []
     for it in sorted(supervisor.states(), key=lambda state: PROGRAMS.index(state.name)):
         address = addresses.get(ENVIRONMENT_NAMES[it.name])
-        silence = PROBES[it.name](address) if address else "no address known; run `up` again"
+        silence = _probe(settings, it.name, address) if address else "no address known; run `up` again"
         rows.append(Row(it.name, it.state, it.description, address or "", silence))
     return rows
+
+
+def _probe(settings: Settings, name: str, address: str) -> str | None:
+    if name == kafka.NAME:
+        return kafka.probe(address, passwords.login(settings.var, passwords.ADMIN))
+    return PROBES[name](address)
 
 
 def environment_file(settings: Settings) -> Path:
@@ -158,9 +163,13 @@ def _start(supervisor: Supervisor, programs: Collection[Component], wait_for: Co
 
 def _provision(running: Mapping[str, Component], settings: Settings) -> None:
     if kafka.NAME in running:
-        codes = district_codes(settings.districts)
+        codes, address = district_codes(settings.districts), running[kafka.NAME].address
         with step(f"topics for {len(codes)} districts"):
-            topics.provision_topics(running[kafka.NAME].address, codes)
+            admin = passwords.login(settings.var, passwords.ADMIN)
+            topics.provision_topics(address, codes, login=admin)
+        with step("users, rules and rates of the services"):
+            doors.open_services(address, settings.var)
+            quotas.provision(address, settings.var)
     if postgres.NAME in running:
         with step("databases and roles"):
             postgres.provision(running[postgres.NAME])

@@ -19,10 +19,13 @@ __all__ = [
 ]
 
 
-def start_kafka(state_dir: Path, port: int | None = None) -> Handle:
-    """`address` is host:port. No topics: see `deploy.stack.topics.provision_topics`."""
+def start_kafka(state_dir: Path, port: int | None = None, *, locks: bool = False) -> Handle:
+    """`address` is host:port. No topics: see `deploy.stack.topics.provision_topics`.
+
+    With `locks` it is the broker of `make stack`: its users are in `deploy.stack.passwords.login(state_dir, …)`.
+    """
     place = _place(state_dir)
-    return Handle(kafka.prepare(place, port=port or ports.choose(), controller_port=ports.choose()))
+    return Handle(kafka.prepare(place, port=port or ports.choose(), controller_port=ports.choose(), locks=locks))
 
 
 def start_postgres(state_dir: Path, port: int | None = None) -> Handle:

@@ -6,19 +6,21 @@ import hashlib
 import re
 import shutil
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
-from deploy.stack import debian, ports
+from deploy.stack import access, debian, passwords, ports
 from deploy.stack.commands import first_complaint, last_complaint, run
 from deploy.stack.console import say
 from deploy.stack.errors import Unavailable
-from deploy.stack.files import DEPLOY, locked, render
+from deploy.stack.files import DEPLOY, locked, render, write_private
 from deploy.stack.process import Component, Handle
 from deploy.stack.settings import Settings
+from shared.settings import KafkaLogin
 
 NAME = "kafka"
 _POM = DEPLOY / NAME / "pom.xml"
@@ -35,49 +37,106 @@ _JVM_OPTIONS = (
 )
 
 
-def prepare(state_dir: Path, *, port: int, controller_port: int, port_variable: str | None = None) -> Component:
-    """Installs Java and Kafka where missing, writes the configuration, formats the data directory once."""
-    java = _java()
-    jars = libraries(java)
-    jvm = (java, f"-XX:SharedArchiveFile={jars / _ARCHIVE}", *_classpath(jars))
-    return _configured(state_dir, jvm, port=port, controller_port=controller_port, port_variable=port_variable)
-
-
-def _configured(
-    state_dir: Path, jvm: tuple[str, ...], *, port: int, controller_port: int, port_variable: str | None = None
+def prepare(
+    state_dir: Path, *, port: int, controller_port: int, port_variable: str | None = None, locks: bool = True
 ) -> Component:
+    """Installs Java and Kafka where missing, writes the configuration, formats the data directory once.
+
+    With `locks` everyone signs in; the administrator and the broker are users from the first start on.
+    """
     home = state_dir / NAME
-    home.mkdir(parents=True, exist_ok=True)
-    properties = home / "server.properties"
-    values = {"DATA": str(home / "data"), "PORT": str(port), "CONTROLLER_PORT": str(controller_port)}
-    properties.write_text(render(DEPLOY / NAME / "server.properties", values))
-    _format(jvm, properties, home / "data")
-    address = f"{ports.LOOPBACK}:{port}"
+    chosen = _Node(home, port, controller_port, passwords.folder(state_dir) if locks else None)
+    return _configured(state_dir, _jvm(), chosen, port_variable)
+
+
+def tool(main: str, *arguments: str) -> str:
+    """What one of Kafka's own commands printed."""
+    quick = ("-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile={_LOGGING}")
+    return run(NAME, (*_jvm(), *quick, main, *arguments), patience=120)
+
+
+@dataclass(frozen=True)
+class _Node:
+    """`secrets` holds the passwords of a node with locks."""
+
+    home: Path
+    port: int
+    controller_port: int
+    secrets: Path | None
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def properties(self) -> Path:
+        return self.home / "server.properties"
+
+    def render(self) -> str:
+        values = {
+            "DATA": str(self.data),
+            "PORT": str(self.port),
+            "CONTROLLER_PORT": str(self.controller_port),
+            "SECRETS": str(self.secrets),
+        }
+        parts = ("server.properties", "open.properties" if self.secrets is None else "locked.properties")
+        return "\n".join(render(DEPLOY / NAME / part, values) for part in parts)
+
+
+def _configured(state_dir: Path, jvm: tuple[str, ...], node: _Node, port_variable: str | None = None) -> Component:
+    node.home.mkdir(parents=True, exist_ok=True)
+    node.properties.write_text(node.render())
+    admin = None if node.secrets is None else passwords.login(state_dir, passwords.ADMIN)
+    if not (node.data / "meta.properties").exists():
+        users = () if node.secrets is None else (passwords.ADMIN, passwords.BROKER)
+        _format(jvm, node, [passwords.kept(state_dir, user) for user in users])
+    elif admin is not None and not admin.password_file.exists():
+        _admit(state_dir, jvm, node)
+    address = f"{ports.LOOPBACK}:{node.port}"
     return Component(
         name=NAME,
-        command=(*jvm, *_JVM_OPTIONS, "kafka.Kafka", str(properties)),
-        directory=home,
-        configuration=(properties, _LOGGING),
+        command=(*jvm, *_JVM_OPTIONS, "kafka.Kafka", str(node.properties)),
+        directory=node.home,
+        configuration=(node.properties, _LOGGING),
         log=state_dir / "log" / "kafka.log",
-        port=port,
+        port=node.port,
         port_variable=port_variable,
         address=address,
-        probe=lambda: probe(address),
+        probe=lambda: probe(address, admin),
         start_patience=120,
         stop_patience=30,
     )
 
 
-def probe(address: str) -> str | None:
+def _admit(state_dir: Path, jvm: tuple[str, ...], node: _Node) -> None:
+    """A broker of before there were users, or whose administrator's password was lost, runs once without locks, on
+    ports that nobody knows, to be given its first two users. On file last: until then it is done again."""
+    say("Kafka gets its first users, once")
+    users = [passwords.login(state_dir, user) for user in (passwords.BROKER, passwords.ADMIN)]
+    fresh = {user.user: passwords.generate() for user in users}
+    unlocked = replace(node, port=ports.choose(), controller_port=ports.choose(), secrets=None)
+    with Handle(_configured(state_dir, jvm, unlocked)) as handle:
+        access.set_passwords(access.administrator(handle.address, None), fresh)
+    for user in users:
+        passwords.replace(user, fresh[user.user])
+    node.properties.write_text(node.render())
+
+
+def probe(address: str, login: KafkaLogin | None) -> str | None:
     """None when the broker has joined its cluster and clients are served."""
     if not ports.accepts(ports.of(address)):
         return f"nothing listens at {address}"
-    admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
     try:
-        brokers = admin.list_topics(timeout=5).brokers
-    except KafkaException as error:
+        brokers = access.administrator(address, login).list_topics(timeout=5).brokers
+    except (KafkaException, OSError) as error:
         return str(error)
     return None if brokers else "the cluster has no broker yet"
+
+
+def _jvm() -> tuple[str, ...]:
+    java = _java()
+    jars = libraries(java)
+    return (java, f"-XX:SharedArchiveFile={jars / _ARCHIVE}", *_classpath(jars))
 
 
 def libraries(java: str) -> Path:
@@ -116,7 +175,7 @@ def _archive_classes(java: str, jars: Path) -> None:
     with TemporaryDirectory() as place:
         made = Path(place) / _ARCHIVE
         jvm = (java, f"-XX:ArchiveClassesAtExit={made}", *_classpath(jars))
-        Handle(_configured(Path(place), jvm, port=ports.choose(), controller_port=ports.choose())).stop()
+        Handle(_configured(Path(place), jvm, _Node(Path(place) / NAME, ports.choose(), ports.choose(), None))).stop()
         shutil.move(made, jars / _ARCHIVE)
 
 
@@ -144,10 +203,18 @@ def _version(java: str) -> str:
     return run(NAME, (java, "-version"), patience=20)
 
 
-def _format(jvm: tuple[str, ...], properties: Path, data: Path) -> None:
-    """Once: meta.properties is written last. `--add-scram` for the first SASL user goes here."""
-    if (data / "meta.properties").exists():
-        return
+def _format(jvm: tuple[str, ...], node: _Node, users: Sequence[KafkaLogin]) -> None:
+    """Once: meta.properties is written last. Passwords go by a file: everyone may read a process's arguments."""
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
-    options = ("format", "--config", str(properties), "--cluster-id", cluster)
-    run(NAME, (*jvm, "kafka.tools.StorageTool", *options), patience=120, reason=last_complaint)
+    words = ["format", "--config", str(node.properties), "--cluster-id", cluster]
+    for user in users:
+        words += [
+            "--add-scram",
+            f"SCRAM-SHA-512=[name={user.user},iterations={access.ITERATIONS},password={user.password()}]",
+        ]
+    told = node.home / "format.arguments"
+    write_private(told, "".join(f"{word}\n" for word in words))
+    try:
+        run(NAME, (*jvm, "kafka.tools.StorageTool", f"@{told}"), patience=120, reason=last_complaint)
+    finally:
+        told.unlink()

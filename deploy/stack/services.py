@@ -5,7 +5,7 @@ import os
 import sys
 from urllib.parse import urlsplit
 
-from deploy.stack import ports
+from deploy.stack import passwords, ports
 from deploy.stack.commands import run
 from deploy.stack.files import ROOT
 from deploy.stack.process import Component
@@ -29,6 +29,7 @@ def describe(name: str, settings: Settings, *, kafka: Component, postgres: Compo
         environment=service_environment(
             port=port,
             kafka=kafka.address,
+            login=passwords.login(settings.var, name),
             database=sqlalchemy_url(postgres.addresses[name]),
             redis=redis.address,
             state_dir=settings.var,

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.stack.files import ROOT
+from shared.settings import KafkaLogin
 
 _PREFIX = "BERDAYA_"
 
@@ -47,14 +48,21 @@ def port_variable(name: str) -> str:
     return f"{_PREFIX}{name.upper()}_PORT"
 
 
-def service_environment(*, port: int, kafka: str, database: str, redis: str, state_dir: Path) -> Mapping[str, str]:
+def service_environment(
+    *, port: int, kafka: str, login: KafkaLogin, database: str, redis: str, state_dir: Path
+) -> Mapping[str, str]:
     """What one service process is told. `database` is that service's own, under its own role."""
     return {
         "BERDAYA_LOG": "kafka",
         "BERDAYA_KAFKA": kafka,
+        **kafka_environment(login),
         "BERDAYA_DATABASE": database,
         "BERDAYA_REDIS": redis,
         "BERDAYA_PORT": str(port),
         "BERDAYA_VAR": str(state_dir),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def kafka_environment(login: KafkaLogin) -> Mapping[str, str]:
+    return {"BERDAYA_KAFKA_USER": login.user, "BERDAYA_KAFKA_PASSWORD_FILE": str(login.password_file.resolve())}

@@ -13,9 +13,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it offers t
     ResourceType,
 )
 
+from deploy.stack import access
 from deploy.stack.errors import StackError
+from deploy.stack.principals import SERVICES
+from shared.settings import KafkaLogin
 
-SERVICES = ("registry", "grants", "reporting")
 FACTS_PARTITIONS = 6  # bounds the consumers of one group; raising it later moves keys, so never on a used topic
 
 # Change retention here and run `python -m deploy.stack up` again: it is applied to existing topics too.
@@ -48,13 +50,13 @@ def wanted(codes: Iterable[str], prefix: str = "") -> list[Topic]:
     return [*districts, *(Topic(f"{prefix}facts.{service}", FACTS_PARTITIONS) for service in SERVICES)]
 
 
-def provision_topics(bootstrap: str, codes: Iterable[str], prefix: str = "") -> int:
+def provision_topics(bootstrap: str, codes: Iterable[str], prefix: str = "", *, login: KafkaLogin | None = None) -> int:
     """Makes what is missing, brings what exists to TOPIC_CONFIG; returns how many were made.
 
     Safe to run again and by several at once. An existing topic with another number of partitions is refused:
     growing it would send a key's later events to another partition than its earlier ones.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = access.administrator(bootstrap, login)
     topics = wanted(codes, prefix)
     existing = {name: len(found.partitions) for name, found in admin.list_topics(timeout=_PATIENCE).topics.items()}
     _refuse_other_partitions(topics, existing)

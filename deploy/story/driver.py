@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid5
 
 import httpx
@@ -14,7 +14,6 @@ import httpx
 from deploy.story.model import Habit, OfficerStep, Publication, Story
 from shared.events.catalogue import intake_topic
 from shared.events.envelope import BATCH, NAMESPACE, Outgoing, grant_id, to_headers, write_structured
-from shared.log import Log
 from shared.security import LocalKey, Role
 from shared.settings import Settings
 
@@ -28,6 +27,12 @@ class WrongAnswer(Exception):
     """An officer or a district got another answer than the story counts on."""
 
 
+class Appender(Protocol):
+    """What a district with a Kafka client can do with the log."""
+
+    async def append(self, records: Sequence[Outgoing]) -> None: ...
+
+
 @dataclass
 class Doors:
     """How the districts publish: over HTTP, or straight to the log as those with a Kafka client do.
@@ -36,7 +41,7 @@ class Doors:
     """
 
     client: httpx.AsyncClient
-    log: Log
+    log: Appender
     key: LocalKey
     settings: Settings
     by_log: frozenset[str] = frozenset()

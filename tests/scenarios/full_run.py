@@ -14,7 +14,10 @@ import httpx
 from redis.asyncio import Redis
 
 from deploy.local.province import METADATA, TOPICS, Province
+from deploy.local.publishers import Publishers
 from deploy.stack.components import Handle
+from deploy.stack.passwords import ADMIN
+from deploy.stack.settings import kafka_environment
 from shared.database import Database, is_transient, set_wise
 from shared.events.districts import DISTRICTS
 from shared.events.envelope import Outgoing
@@ -40,9 +43,11 @@ _NO_ANSWER = frozenset({502, 503})
 @asynccontextmanager
 async def full_run(ground: Ground, folder: Path) -> AsyncIterator[tuple[Told, Mapping[str, Service]]]:
     """Fresh databases that begin where the log ends, and a process of each service. The components stay."""
-    log = PatientLog(KafkaLog(ground.kafka.address))
+    log = PatientLog(KafkaLog(ground.kafka.address, login=ground.locked.login(ADMIN)))
+    publishers = Publishers(ground.kafka.address, ground.districts)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(log.close)
+        stack.push_async_callback(publishers.close)
         await _forget_snapshots(ground.redis.address)
         start = await log.ends(sorted({topic for topics in TOPICS.values() for topic in topics} | _receipts()))
         databases: dict[str, Database] = {}
@@ -54,14 +59,15 @@ async def full_run(ground: Ground, folder: Path) -> AsyncIterator[tuple[Told, Ma
             await _begin_at(
                 databases[name], {place: end for place, end in start.items() if place.topic in TOPICS[name]}
             )
-            services[name] = Service(name, _environment(ground, databases[name], folder), folder / f"{name}.log")
+            services[name] = Service(name, _environment(ground, name, databases[name], folder), folder / f"{name}.log")
             stack.push_async_callback(_end, services[name])
         await asyncio.gather(*(service.start() for service in services.values()))
         gateway = Gateway({name: service.url for name, service in services.items()})
         client = httpx.AsyncClient(transport=gateway, base_url="http://province", timeout=30)
         await stack.enter_async_context(client)
         province = Province(folder, log, databases, {})
-        yield PatientTold(client, province, log, by_log=BY_LOG, start=start), services
+        patient = PatientPublishers(publishers)
+        yield PatientTold(client, province, log, publishers=patient, by_log=BY_LOG, start=start), services
 
 
 class PatientTold(Told):
@@ -72,7 +78,7 @@ class PatientTold(Told):
 
 
 class PatientLog(Log):
-    """Appends again while the broker is away, as a district's client does. What came twice is a duplicate by design."""
+    """Asks again while the broker is away."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -96,6 +102,16 @@ class PatientLog(Log):
 
     async def close(self) -> None:
         await self._log.close()
+
+
+class PatientPublishers:
+    """Each district sends again while the broker is away. What came twice is a duplicate by design."""
+
+    def __init__(self, publishers: Publishers) -> None:
+        self._publishers = publishers
+
+    async def append(self, records: Sequence[Outgoing]) -> None:
+        await patiently(lambda: self._publishers.append(records))
 
 
 class Gateway(httpx.AsyncBaseTransport):
@@ -156,10 +172,11 @@ async def _end(service: Service) -> None:
         print(f"--- {service.log.name}", *service.log.read_text().splitlines()[-20:], sep="\n")
 
 
-def _environment(ground: Ground, database: Database, folder: Path) -> dict[str, str]:
+def _environment(ground: Ground, name: str, database: Database, folder: Path) -> dict[str, str]:
     return {
         "BERDAYA_LOG": "kafka",
         "BERDAYA_KAFKA": ground.kafka.address,
+        **kafka_environment(ground.locked.login(name)),
         "BERDAYA_DATABASE": database.url,
         "BERDAYA_REDIS": ground.redis.address,
         "BERDAYA_VAR": str(folder),

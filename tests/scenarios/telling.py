@@ -16,7 +16,7 @@ import msgspec
 from deploy.local.gateway import Gateway
 from deploy.local.province import TOPICS, Province, embedded
 from deploy.local.quiet import until_quiet
-from deploy.story.driver import Doors, tell
+from deploy.story.driver import Appender, Doors, tell
 from deploy.story.generate import Publication, Story
 from services.grants.reconcile import differences
 from services.reporting.reconcile import reconcile
@@ -42,6 +42,8 @@ class Told:
     client: httpx.AsyncClient
     province: Province
     log: Log
+    publishers: Appender | None = None
+    """The districts' own clients of the log; without, they share ours."""
     by_log: frozenset[str] = frozenset()
     start: Mapping[Partition, int] = field(default_factory=dict)
     times: int = 0
@@ -51,7 +53,8 @@ class Told:
         settings = Settings(service="reporting", var=self.province.var)
         self.again: Counter[tuple[str, str]] = Counter()
         """Events published once more, apart from the story: by district and id."""
-        self.doors = Doors(self.client, self.log, LocalKey.at(settings.keys), settings, by_log=self.by_log)
+        publishers = self.publishers or self.log
+        self.doors = Doors(self.client, publishers, LocalKey.at(settings.keys), settings, by_log=self.by_log)
 
     async def tell(self, story: Story, progress: Callable[[str, int], None] = lambda _title, _many: None) -> None:
         self.doors.retelling = self.times > 0

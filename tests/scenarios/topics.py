@@ -19,8 +19,8 @@ _PATIENCE = 30.0
 
 
 class Topics:
-    def __init__(self, address: str) -> None:
-        self._settings: dict[str, str | int | float | bool] = {"bootstrap.servers": address, "log_level": 0}
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._settings = dict(settings)
         self._admin = AdminClient(self._settings)  # kept: without it its futures never come true
 
     def ends(self) -> dict[Place, int]:

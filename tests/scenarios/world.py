@@ -20,7 +20,8 @@ import services.grants.app
 import services.reporting.app
 import services.reporting.handlers
 from deploy.stack.components import Handle, start_kafka, start_postgres, start_redis
-from deploy.stack.topics import provision_topics
+from deploy.stack.passwords import ADMIN
+from deploy.stack.settings import kafka_environment
 from services.grants.tables import METADATA as GRANTS
 from services.reporting.reconcile import reconcile
 from services.reporting.tables import METADATA as REPORTING
@@ -33,6 +34,7 @@ from shared.security import Role
 from shared.settings import ServiceName, Settings
 from shared.telemetry import Metrics
 from tests.helpers import bearer
+from tests.locked import Locked
 from tests.scenarios.books import Books, Total, people
 from tests.scenarios.processes import Service, eventually
 from tests.scenarios.topics import Place, Topics
@@ -50,10 +52,11 @@ class Ground:
     """The components, and a migrated database of each service to be copied: reporting's already knows the people."""
 
     def __init__(self, folder: Path) -> None:
-        self.kafka: Handle = start_kafka(folder / "kafka")
+        self.kafka: Handle = start_kafka(folder / "kafka", locks=True)
         self.postgres: Handle = start_postgres(folder / "postgres")
         self.redis: Handle = start_redis(folder / "redis")
-        provision_topics(self.kafka.address, DISTRICTS)
+        self.locked = Locked(self.kafka, folder / "kafka")
+        self.districts = self.locked.open(sorted(DISTRICTS))
 
     async def prepare(self) -> None:
         for name, metadata in _TABLES.items():
@@ -86,7 +89,8 @@ class World:
         self.kafka = ground.kafka
         self.postgres = ground.postgres
         self.redis = ground.redis
-        self.topics = Topics(ground.kafka.address)
+        self.topics = Topics(ground.locked.as_(ADMIN).settings)
+        self._locked = ground.locked
         self.start_of = self.topics.ends()
         self._folder = folder
         self._databases: dict[str, str] = {}
@@ -97,6 +101,7 @@ class World:
         environment = {
             "BERDAYA_LOG": "kafka",
             "BERDAYA_KAFKA": self.kafka.address,
+            **kafka_environment(self._locked.login(name)),
             "BERDAYA_DATABASE": _driver(await self._url(name)),
             "BERDAYA_REDIS": self.redis.address,
             "BERDAYA_VAR": str(self._folder),
