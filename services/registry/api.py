@@ -94,11 +94,11 @@ async def beneficiaries(
 
 @router.get(
     "/beneficiaries/{beneficiary_id}",
-    summary="One person",
-    response_model=views.Beneficiary,
+    summary="One person, with the history of their status",
+    response_model=views.WholeBeneficiary,
     responses=_problems("not_found"),
 )
-async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader) -> views.Beneficiary:
+async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader) -> views.WholeBeneficiary:
     """404 when unknown, and when of another district."""
     async with here.database.reading() as session:
         found = await views.read_beneficiary(session, keys, beneficiary_id)

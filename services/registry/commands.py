@@ -10,8 +10,10 @@ from msgspec.structs import replace
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.decisions import Batch, Person, Suspicion, examine, thing_of, weigh
+from services.registry.decisions import Batch, Person, Suspicion, examine, weigh
 from services.registry.keys import NikKeys
+from services.registry.life import thing_of
+from services.registry.lives import amend_receipts, keep_past, past_of
 from services.registry.proof import adopt
 from services.registry.tables import (
     DUPLICATE,
@@ -62,7 +64,8 @@ async def record_beneficiaries(
     await adopt(session, keys)
     known = await _read_people(session, {_id(command) for command in commands})  # 1 read
     heard = await revision_rows.known_of(session, [thing_of(who) for who in known])
-    batch = Batch(known, heard, lambda person: keys.digest(person.text()))
+    past = await past_of(session, known)
+    batch = Batch(known, past, heard, lambda person: keys.digest(person.text()))
     for command in commands:  # 2 decide, one after another
         answer = examine(command.record, command.district)
         if answer.verdict is Verdict.accepted:
@@ -73,7 +76,10 @@ async def record_beneficiaries(
     await _save_people(session, changed)  # 3 save
     await _emit_people(session, batch.news)  # 4 tell
     await _revise_suspicions(session, known, changed)  # 5 suspect
-    await revision_rows.keep(session, batch.judging)  # 6 remember, and warn
+    await keep_past(session, batch.lives.past())  # 6 remember, and warn
+    unwarned = batch.lives.warn(batch.judging.answers)
+    await revision_rows.keep(session, batch.judging)
+    await amend_receipts(session, unwarned)
     return batch.judging.answers
 
 

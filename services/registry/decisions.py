@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
+from services.registry.life import Life, Lives, Standing, thing_of
 from services.registry.rules import PPKS_GROUPS, InvalidNik, check_nik, duplicate_id, pair
 from shared.events import facts
 from shared.events.district import BeneficiaryRecorded
@@ -40,6 +41,10 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def mark(self) -> Mark:
         return Mark(self.record.revision, microseconds(self.event_time), self.event_id, self.source)
+
+    def standing(self, content: str) -> Standing:
+        """`content` stands for `text`."""
+        return Standing(self.record.revision, self.record.status, self.event_time, self.event_id, self.source, content)
 
     def text(self) -> bytes:
         """All that the record says, equal where two say the same. A field left out reads like one never thought of,
@@ -82,12 +87,9 @@ def examine(record: BeneficiaryRecorded, district: str) -> Answer:
     return accepted(*warnings)
 
 
-def thing_of(who: UUID) -> str:
-    return f"person/{who}"
-
-
 class Batch:
-    """Records taken one after another. `people` is who is known after them, `judging` has the answers.
+    """Records taken one after another. `people` is who is known after them, `judging` has the answers, `lives` what
+    each was said to be on the way. `past`: by person, what is known of revisions below the one in force.
 
     `news` are the persons to tell of, once for each version: the same facts whatever the batches.
 
@@ -97,6 +99,7 @@ class Batch:
     def __init__(
         self,
         known: Mapping[UUID, Person],
+        past: Mapping[UUID, Life],
         heard: Mapping[str, Iterable[tuple[int, str]]],
         content: Callable[[Person], str],
     ) -> None:
@@ -105,6 +108,7 @@ class Batch:
         self.people = dict(known)
         self.news: list[Person] = []
         self.judging = Judging(heard)
+        self.lives = Lives(past, {who: person.standing(content(person)) for who, person in known.items()})
         self._places: dict[UUID, int] = {}
 
     def take(self, arrived: Person, warnings: tuple[str, ...]) -> None:
@@ -116,6 +120,8 @@ class Batch:
         else:
             in_force = Said(stored.mark, self._content(stored), self._places.get(who))
             said = Said(arrived.mark, self._content(arrived), place)
+            self.lives.hear(who, stored.district, stored.standing(in_force.content), in_force.place)
+            self.lives.hear(who, arrived.district, arrived.standing(said.content), place)
             if not self.judging.take(stored.district, thing_of(who), in_force, said, warnings=warnings):
                 return
         self.people[who] = now = _following(stored, arrived)

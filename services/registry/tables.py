@@ -10,6 +10,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from services.registry.decisions import BIRTH_YEARS, Person, Suspicion
+from services.registry.life import Standing
 from shared.database import UtcTime
 from shared.events.district import BeneficiaryRecorded, Consent, Disability, Ppks, Sex, Status
 
@@ -18,8 +19,8 @@ class Registry(SQLModel, registry=registry()):
     """A base of its own: SQLModel's default metadata is global and would mix the services' tables."""
 
 
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(item.value) for item in values)})", name=f"person_{column}")
+def _one_of(column: str, values: type[StrEnum], table: str = "person") -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(item.value) for item in values)})", name=f"{table}_{column}")
 
 
 class PersonRow(Registry, table=True):
@@ -67,6 +68,24 @@ class PersonRow(Registry, table=True):
     consent_on: date
 
 
+class StandingRow(Registry, table=True):
+    """The status that a person had by a revision below the one in force; of nearly everybody there is none."""
+
+    __tablename__ = "standing"
+    __table_args__ = (
+        CheckConstraint("revision >= 1", name="standing_revision"),
+        _one_of("status", Status, "standing"),
+    )
+    beneficiary_id: UUID = Field(primary_key=True, foreign_key="person.beneficiary_id")
+    revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    status: str
+    event_time: datetime = Field(sa_type=UtcTime)
+    event_id: str
+    source: str
+    content: str
+    """Keyed: equal where two records say the same, and gives neither away."""
+
+
 class DuplicateRow(Registry, table=True):
     """That two people may be one. Never deleted: a human's decision outlives its ground."""
 
@@ -105,6 +124,7 @@ class NikKeyRow(Registry, table=True):
 
 METADATA = Registry.metadata
 PERSON = METADATA.tables["person"]
+STANDING = METADATA.tables["standing"]
 DUPLICATE = METADATA.tables["duplicate"]
 
 PERSON_COLUMNS = {
@@ -190,6 +210,10 @@ def person_of(row: Row[Any]) -> Person:
         source=row.source,
         version=row.version,
     )
+
+
+def standing_of(row: Row[Any]) -> Standing:
+    return Standing(row.revision, Status(row.status), row.event_time, row.event_id, row.source, row.content)
 
 
 def suspicion_of(row: Row[Any]) -> Suspicion:

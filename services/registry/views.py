@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.decisions import Person, State
 from services.registry.keys import NikKeys
+from services.registry.life import Standing, steps
+from services.registry.lives import past_of
 from services.registry.proof import prove
 from services.registry.rules import PPKS_GROUPS
 from services.registry.tables import DUPLICATE, PERSON, person_of
@@ -48,6 +50,26 @@ class Beneficiary(View):
     skills: tuple[str, ...] = Field(examples=[["sewing", "handicraft"]])
     leaves_unit_on: date | None
     consent: ConsentGiven
+
+
+class Transition(View):
+    """A change of status. `on` is the time of the event, `revision` the first that has the new status."""
+
+    from_: Status | None = Field(
+        serialization_alias="from", description="Null for the first that is known of the person."
+    )
+    to: Status
+    on: datetime
+    revision: int
+    event_id: str
+    source: str = Field(examples=["/district/3522/office"])
+    unusual: bool = Field(description="Not a step of the usual life; its receipt warns `unusual_transition`.")
+
+
+class WholeBeneficiary(Beneficiary):
+    """A person with the steps of their life, by revision."""
+
+    history: list[Transition]
 
 
 class BeneficiaryPage(View):
@@ -106,8 +128,29 @@ async def read_beneficiaries(
     return BeneficiaryPage(items=items[:limit], next=items[limit - 1].beneficiary_id if len(items) > limit else None)
 
 
-async def read_beneficiary(session: AsyncSession, keys: NikKeys, beneficiary_id: UUID) -> Beneficiary | None:
-    return (await _people(session, keys, [beneficiary_id])).get(beneficiary_id)
+async def read_beneficiary(session: AsyncSession, keys: NikKeys, beneficiary_id: UUID) -> WholeBeneficiary | None:
+    found = await session.execute(select(PERSON).where(PERSON.c.beneficiary_id == beneficiary_id))
+    if (row := found.first()) is None:
+        return None
+    person = person_of(row)
+    past = (await past_of(session, [beneficiary_id])).get(beneficiary_id, {})
+    known = _beneficiary(person, keys)
+    return WholeBeneficiary(**dict(known), history=_history([*past.values(), person.standing("")]))
+
+
+def _history(standings: Iterable[Standing]) -> list[Transition]:
+    return [
+        Transition(
+            from_=before,
+            to=now.status,
+            on=now.event_time,
+            revision=now.revision,
+            event_id=now.event_id,
+            source=now.source,
+            unusual=unusual,
+        )
+        for before, now, unusual in steps(standings)
+    ]
 
 
 async def look_up(session: AsyncSession, keys: NikKeys, who: Caller, nik: str) -> Known:

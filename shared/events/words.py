@@ -257,4 +257,10 @@ WARNINGS = {
         "Nomor revisi yang sama pernah dikirim dengan isi lain; yang waktunya lebih baru berlaku.",
         "The same revision was sent with other content; the one with the later time is in force.",
     ),
+    "unusual_transition": Sentence(
+        "Status ini tidak lazim sesudah status revisi sebelumnya. Bila status ini atau yang sebelumnya keliru, kirim "
+        "catatan yang benar dengan nomor revisi lebih tinggi.",
+        "This status does not usually follow that of the revision before. If it or the one before is wrong, send the "
+        "right record with a higher revision.",
+    ),
 }

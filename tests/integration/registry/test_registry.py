@@ -4,8 +4,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import date
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -26,150 +26,32 @@ from sqlalchemy.exc import IntegrityError
 from deploy.stack import ports
 from deploy.stack.files import ROOT
 from services.registry.app import TOPICS, build
-from services.registry.decisions import Person
 from services.registry.keys import NikKeys
 from services.registry.proof import adopt
-from services.registry.tables import DUPLICATE, METADATA, PERSON, PERSON_COLUMNS, person_of, person_values
+from services.registry.tables import METADATA, PERSON, PERSON_COLUMNS, person_of, person_values
 from shared.database import Database, run
-from shared.embedded import EmbeddedLog
 from shared.events import facts
-from shared.events.catalogue import CATALOGUE
-from shared.events.district import BeneficiaryRecorded, Consent, Disability, Ppks, PpksGroup, Sex, Status
+from shared.events.district import BeneficiaryRecorded, Consent, Disability, PpksGroup, Sex, Status
 from shared.events.envelope import STRUCTURED, Envelope, Record, beneficiary_id, read_record, write_structured
 from shared.runtime import Node
 from shared.security import Role, WrongSecret
 from shared.settings import Settings
-from tests.conflicts import SOURCES, Receipt, Told, arrivals, in_force, wrong_receipts
-from tests.helpers import again, bearer, from_district
+from tests.conflicts import SOURCES, Told, arrivals, in_force, wrong_receipts
+from tests.helpers import again
 from tests.integration.conftest import DatabaseFor
-
-BOJONEGORO, SURABAYA = "3522", "3578"
-NIK = "3522014105900001"
-"""Issued in Bojonegoro to a woman born on 1 May 1990."""
-OTHER_NIK = "3522014105900002"
-NAME = "Siti Contoh"
-
-SITI = BeneficiaryRecorded(
-    district_ref="W-0001",
-    revision=1,
-    name=NAME,
-    sex=Sex.female,
-    birth_date=date(1990, 5, 1),
-    nik=NIK,
-    ppks=Ppks.person_with_disability,
-    disabilities=(Disability.physical, Disability.hearing),
-    status=Status.client,
-    unit="UPT Rehabilitasi Sosial Contoh",
-    skills=("sewing", "handicraft"),
-    consent=Consent(given=True, by="self", form="braille", on=date(2026, 1, 15)),
-    leaves_unit_on=date(2026, 6, 30),
+from tests.integration.registry.office import (
+    BOJONEGORO,
+    NAME,
+    NIK,
+    OTHER_NIK,
+    SITI,
+    SITI_ID,
+    SURABAYA,
+    Office,
+    at,
+    event,
+    namesake,
 )
-SITI_ID = beneficiary_id(BOJONEGORO, "W-0001")
-
-NOON = datetime(2026, 4, 7, 12, tzinfo=UTC)
-
-
-def at(minute: int) -> datetime:
-    return NOON + timedelta(minutes=minute)
-
-
-def event(
-    data: BeneficiaryRecorded,
-    event_id: str,
-    *,
-    minute: int = 0,
-    district: str = BOJONEGORO,
-    source: str | None = None,
-) -> Record:
-    return from_district(district, data, event_id=event_id, time=at(minute), subject=data.district_ref, source=source)
-
-
-class Office:
-    """A registry without its worker: records are handed to its inbox, calls to its application."""
-
-    def __init__(self, node: Node, client: httpx.AsyncClient) -> None:
-        self.node = node
-        self.client = client
-
-    async def receive(self, *records: Record) -> None:
-        """One batch, one transaction."""
-        async with self.node.database.transaction() as session:
-            await self.node.inbox.apply(session, records)
-
-    async def receipt(self, event_id: str, district: str = BOJONEGORO) -> dict[str, Any]:
-        answer = await self.get(f"/v1/receipts/{event_id}", Role.district_system, district)
-        assert answer.status_code == 200
-        found: dict[str, Any] = answer.json()
-        return found
-
-    async def verdict(self, event_id: str, district: str = BOJONEGORO) -> tuple[str, str, list[str]]:
-        found = await self.receipt(event_id, district)
-        return found["verdict"], found["reason"], found["warnings"]
-
-    async def receipts(self) -> dict[tuple[str, str], Receipt]:
-        """By (event id, source)."""
-        async with self.node.database.reading() as session:
-            found = await run(session, "SELECT event_id, source, verdict, reason, warnings FROM inbox")
-            return {(row[0], row[1]): (row[2], row[3], frozenset(row[4].split())) for row in found}
-
-    async def facts(self) -> list[facts.Fact]:
-        """All that was told to the other services, in order."""
-        async with self.node.database.reading() as session:
-            found = await run(
-                session,
-                "SELECT type, payload FROM outbox WHERE aggregatetype = 'facts.registry' ORDER BY id",
-            )
-            return [CATALOGUE[row.type].decoder.decode(row.payload) for row in found]
-
-    async def person(self, who: UUID = SITI_ID) -> Person:
-        async with self.node.database.reading() as session:
-            found = await session.execute(select(PERSON).where(PERSON.c.beneficiary_id == who))
-            return person_of(found.one())
-
-    async def people(self) -> list[Person]:
-        async with self.node.database.reading() as session:
-            found = await session.execute(select(PERSON).order_by(PERSON.c.beneficiary_id))
-            return [person_of(row) for row in found]
-
-    async def suspicions(self) -> dict[frozenset[UUID], str]:
-        async with self.node.database.reading() as session:
-            found = await session.execute(select(DUPLICATE))
-            return {frozenset((row.first_id, row.second_id)): row.state for row in found}
-
-    def credentials(self, role: Role, district: str | None, sub: str = "somebody") -> dict[str, str]:
-        return bearer(self.node.settings, role, sub, district)
-
-    async def get(self, path: str, role: Role, district: str | None = None, /, **query: str | int) -> httpx.Response:
-        return await self.client.get(path, headers=self.credentials(role, district), params=query)
-
-    async def look_up(self, nik: str, role: Role, district: str | None = None) -> httpx.Response:
-        return await self.client.post("/v1/lookups", headers=self.credentials(role, district), json={"nik": nik})
-
-    async def decide(
-        self, duplicate: str, decision: str, *, key: str | None, role: Role = Role.province_officer
-    ) -> httpx.Response:
-        district = BOJONEGORO if role is Role.district_officer else None
-        headers = self.credentials(role, district, "rini") | ({"Idempotency-Key": key} if key else {})
-        body = {"decision": decision, "reason": "sudah dicek"}
-        return await self.client.post(f"/v1/duplicates/{duplicate}/decision", headers=headers, json=body)
-
-    async def open_duplicate(self) -> str:
-        """The id of the one suspicion that is open."""
-        answer = await self.get("/v1/duplicates", Role.province_officer)
-        (item,) = answer.json()["items"]
-        return str(item["duplicate_id"])
-
-
-@pytest.fixture
-async def office(database_for: DatabaseFor, tmp_path: Path) -> AsyncIterator[Office]:
-    log = EmbeddedLog(tmp_path / "log.db")
-    node = build(Settings(service="registry", var=tmp_path), log, await database_for("registry", METADATA))
-    async with node.database.transaction() as session:
-        await adopt(session, node.app.state.nik_keys)  # as at its first start
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(node.app), base_url="http://registry") as client:
-        yield Office(node, client)
-    await log.close()
-
 
 # --- the newest record of a person --------------------------------------------------------------------------------
 
@@ -444,10 +326,6 @@ async def test_the_schema_refuses_a_state_that_must_not_be(office: Office, mista
 # --- suspected duplicates -----------------------------------------------------------------------------------------
 
 
-def namesake(ref: str, *, nik: str | None = NIK, revision: int = 1) -> BeneficiaryRecorded:
-    return replace(SITI, district_ref=ref, nik=nik, revision=revision)
-
-
 async def test_one_nik_under_two_ids_is_accepted_and_suspected_across_districts(office: Office) -> None:
     await office.receive(event(SITI, "e1"))
     await office.receive(event(namesake("S-1"), "e2", minute=1, district=SURABAYA))
@@ -575,11 +453,11 @@ async def test_any_order_and_repetition_of_the_same_events_ends_in_the_same_stat
     office: Office, history: tuple[list[Record], list[list[Record]]]
 ) -> None:
     chosen, batches = history
-    await _forget_everything(office)
+    await office.forget_everything()
     for record in sorted(chosen, key=lambda record: record.offset):
         await office.receive(again(record))
     expected = await _final_state(office)
-    await _forget_everything(office)
+    await office.forget_everything()
     for batch in batches:
         await office.receive(*map(again, batch))
     assert await _final_state(office) == expected
@@ -591,7 +469,7 @@ async def test_any_order_of_what_two_systems_say_of_one_person_ends_in_the_same_
     office: Office, arriving: tuple[list[Told], list[list[Told]]]
 ) -> None:
     told, batches = arriving
-    await _forget_everything(office)
+    await office.forget_everything()
     for batch in batches:
         await office.receive(*(_recorded(each) for each in batch))
     ruling = in_force(told)
@@ -608,12 +486,6 @@ async def test_any_order_of_what_two_systems_say_of_one_person_ends_in_the_same_
 def _recorded(told: Told) -> Record:
     data = replace(SITI, revision=told.revision, unit=f"UPT {told.content}")
     return event(data, told.event_id, minute=told.minute, source=told.source)
-
-
-async def _forget_everything(office: Office) -> None:
-    async with office.node.database.transaction() as session:
-        for table in ("duplicate", "person", "heard", "inbox", "outbox"):
-            await run(session, f"DELETE FROM {table}")
 
 
 async def _final_state(office: Office) -> object:
@@ -677,6 +549,17 @@ async def test_an_officer_sees_a_person_of_the_own_district_with_four_digits_of_
         "skills": ["sewing", "handicraft"],
         "leaves_unit_on": "2026-06-30",
         "consent": {"by": "self", "form": "braille", "on": "2026-01-15"},
+        "history": [
+            {
+                "from": None,
+                "to": "client",
+                "on": "2026-04-07T12:00:00Z",
+                "revision": 1,
+                "event_id": "e1",
+                "source": "/district/3522/test",
+                "unusual": False,
+            }
+        ],
     }
 
 
