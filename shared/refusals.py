@@ -46,6 +46,10 @@ TITLES: dict[str, Sentence] = {
     "already_decided": Sentence(
         "Dugaan data ganda ini sudah diputuskan.", "This suspected duplicate has already been decided."
     ),
+    "not_decided": Sentence(
+        "Dugaan data ganda ini belum diputuskan; tidak ada yang dapat dibatalkan.",
+        "This suspected duplicate is not decided; there is nothing to undo.",
+    ),
     "not_found": Sentence("Tidak ditemukan.", "Not found."),
     "unauthenticated": Sentence(
         "Token tidak ada, salah, atau sudah kedaluwarsa.", "The token is missing, wrong or expired."

@@ -130,6 +130,15 @@ class Office:
         body = {"decision": decision, "reason": "sudah dicek"}
         return await self.client.post(f"/v1/duplicates/{duplicate}/decision", headers=headers, json=body)
 
+    async def undo(
+        self, duplicate: str, *, key: str, role: Role = Role.province_officer, sub: str = "wati"
+    ) -> httpx.Response:
+        district = BOJONEGORO if role is Role.district_officer else None
+        headers = self.credentials(role, district, sub) | {"Idempotency-Key": key}
+        return await self.client.post(
+            f"/v1/duplicates/{duplicate}/undo", headers=headers, json={"reason": "ternyata keliru"}
+        )
+
     async def open_duplicate(self) -> str:
         """The id of the one suspicion that is open."""
         answer = await self.get("/v1/duplicates", Role.province_officer)
@@ -138,9 +147,14 @@ class Office:
 
     async def forget_everything(self) -> None:
         async with self.node.database.transaction() as session:
-            for table in ("standing", "duplicate", "person", "heard", "inbox", "outbox"):
+            for table in ("standing", "duplicate_step", "duplicate", "person", "heard", "inbox", "outbox"):
                 await run(session, f"DELETE FROM {table}")
 
 
-def namesake(ref: str, *, nik: str | None = NIK, revision: int = 1) -> BeneficiaryRecorded:
-    return replace(SITI, district_ref=ref, nik=nik, revision=revision)
+_UNLIKE = ("Endang Palupi", "Katinem", "Wulan Ningtyas", "Suharti", "Rukmi Larasati", "Yuni Pratiwi", "Dewi Mulyani")
+
+
+def another(ref: str, *, nik: str | None = NIK, revision: int = 1) -> BeneficiaryRecorded:
+    """Somebody else with Siti's NIK, whose name is like that of nobody with another last letter in the ref."""
+    name = _UNLIKE[ord(ref[-1]) % len(_UNLIKE)]
+    return replace(SITI, district_ref=ref, name=name, nik=nik, revision=revision)

@@ -48,9 +48,9 @@ from tests.integration.registry.office import (
     SITI_ID,
     SURABAYA,
     Office,
+    another,
     at,
     event,
-    namesake,
 )
 
 # --- the newest record of a person --------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ async def test_a_conflict_reaches_the_receipt_that_said_accepted_before_an_event
 
 
 async def test_a_conflict_leaves_the_receipt_of_another_system_with_the_same_id_alone(office: Office) -> None:
-    await office.receive(event(namesake("B"), "7", source=SOURCES[0]), event(SITI, "7", source=SOURCES[1]))
+    await office.receive(event(another("B"), "7", source=SOURCES[0]), event(SITI, "7", source=SOURCES[1]))
     await office.receive(event(replace(SITI, unit="UPT Lain"), "8", minute=1, source=SOURCES[1]))
     receipts = await office.receipts()
     assert receipts["7", SOURCES[0]] == ("accepted", "accepted", frozenset())
@@ -313,6 +313,8 @@ async def test_a_row_says_what_its_person_says(office: Office) -> None:
         "UPDATE person SET birth_date = '1899-12-31'",
         "UPDATE duplicate SET state = 'same'",
         "UPDATE duplicate SET first_id = second_id",
+        "UPDATE duplicate SET because = 'similar'",
+        "UPDATE duplicate SET score = 99",
         "DELETE FROM person",
     ],
 )
@@ -328,7 +330,7 @@ async def test_the_schema_refuses_a_state_that_must_not_be(office: Office, mista
 
 async def test_one_nik_under_two_ids_is_accepted_and_suspected_across_districts(office: Office) -> None:
     await office.receive(event(SITI, "e1"))
-    await office.receive(event(namesake("S-1"), "e2", minute=1, district=SURABAYA))
+    await office.receive(event(another("S-1"), "e2", minute=1, district=SURABAYA))
     assert (await office.verdict("e2", SURABAYA))[0] == "accepted"
     suspected = (await office.facts())[-1]
     assert isinstance(suspected, facts.DuplicateSuspected)
@@ -339,7 +341,7 @@ async def test_one_nik_under_two_ids_is_accepted_and_suspected_across_districts(
 
 
 async def test_three_people_with_one_nik_are_three_pairs_in_one_batch_or_in_three(office: Office) -> None:
-    records = [event(namesake(ref), ref) for ref in ("A", "B", "C", "D", "E", "F")]
+    records = [event(another(ref), ref) for ref in ("A", "B", "C", "D", "E", "F")]
     await office.receive(*records[:3])
     assert list((await office.suspicions()).values()) == ["open"] * 3
     for record in records[3:]:
@@ -349,14 +351,14 @@ async def test_three_people_with_one_nik_are_three_pairs_in_one_batch_or_in_thre
 
 
 async def test_people_without_a_nik_are_not_alike_for_that(office: Office) -> None:
-    await office.receive(event(namesake("A", nik=None), "e1"), event(namesake("B", nik=None), "e2"))
+    await office.receive(event(another("A", nik=None), "e1"), event(another("B", nik=None), "e2"))
     assert await office.suspicions() == {}
 
 
 async def test_a_suspicion_goes_with_its_ground_and_comes_back_with_it(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     for revision, nik in ((2, None), (3, NIK), (4, OTHER_NIK)):
-        await office.receive(event(namesake("B", nik=nik, revision=revision), f"r{revision}", minute=revision))
+        await office.receive(event(another("B", nik=nik, revision=revision), f"r{revision}", minute=revision))
     told = [
         fact for fact in await office.facts() if isinstance(fact, facts.DuplicateSuspected | facts.DuplicateDecided)
     ]
@@ -371,10 +373,8 @@ async def test_a_suspicion_goes_with_its_ground_and_comes_back_with_it(office: O
 
 
 async def test_a_corrected_nik_moves_the_suspicion_to_whom_it_now_belongs(office: Office) -> None:
-    await office.receive(
-        event(namesake("A"), "e1"), event(namesake("B"), "e2"), event(namesake("C", nik=OTHER_NIK), "e3")
-    )
-    await office.receive(event(namesake("B", nik=OTHER_NIK, revision=2), "e4", minute=1))
+    await office.receive(event(another("A"), "e1"), event(another("B"), "e2"), event(another("C", nik=OTHER_NIK), "e3"))
+    await office.receive(event(another("B", nik=OTHER_NIK, revision=2), "e4", minute=1))
     a, b, c = (beneficiary_id(BOJONEGORO, ref) for ref in "ABC")
     assert await office.suspicions() == {frozenset((a, b)): "withdrawn", frozenset((b, c)): "open"}
 
@@ -384,7 +384,7 @@ async def test_two_who_take_one_nik_at_the_same_time_in_two_districts_do_not_mis
     second: asyncio.Task[None] | None = None
     async with database.transaction() as session:
         await office.node.inbox.apply(session, [event(SITI, "e1")])
-        second = asyncio.create_task(office.receive(event(namesake("S-1"), "e2", district=SURABAYA)))
+        second = asyncio.create_task(office.receive(event(another("S-1"), "e2", district=SURABAYA)))
         if not database.is_sqlite:
             await _somebody_waits_for_a_lock(database)
     await second
@@ -416,19 +416,19 @@ def _pool() -> list[tuple[int, Record]]:
         return data.revision, event(data, event_id, minute=minute, district=district)
 
     return [
-        said(namesake("A"), "a1", 1),
-        said(namesake("A"), "a1-again", 6),
-        said(replace(namesake("A"), status=Status.ex_client), "a1-else", 4),
-        said(replace(namesake("A"), skills=("cooking",)), "a1-tie", 4),
-        said(namesake("A", nik=None, revision=2), "a2", 3),
-        said(namesake("A", nik=OTHER_NIK, revision=3), "a3", 2),
-        said(namesake("A", nik=NIK, revision=3), "a3-else", 5),
-        said(namesake("B"), "b1", 1),
-        said(replace(namesake("B", nik=OTHER_NIK, revision=2), status=Status.moved), "b2", 2),
-        said(replace(namesake("B", revision=3), nik="1"), "b3-invalid", 9),
-        said(namesake("C", nik=OTHER_NIK), "c1", 1, SURABAYA),
-        said(namesake("C", nik=NIK), "c1-else", 2, SURABAYA),
-        said(namesake("C", nik=NIK, revision=2), "c2", 3, SURABAYA),
+        said(another("A"), "a1", 1),
+        said(another("A"), "a1-again", 6),
+        said(replace(another("A"), status=Status.ex_client), "a1-else", 4),
+        said(replace(another("A"), skills=("cooking",)), "a1-tie", 4),
+        said(another("A", nik=None, revision=2), "a2", 3),
+        said(another("A", nik=OTHER_NIK, revision=3), "a3", 2),
+        said(another("A", nik=NIK, revision=3), "a3-else", 5),
+        said(another("B"), "b1", 1),
+        said(replace(another("B", nik=OTHER_NIK, revision=2), status=Status.moved), "b2", 2),
+        said(replace(another("B", revision=3), nik="1"), "b3-invalid", 9),
+        said(another("C", nik=OTHER_NIK), "c1", 1, SURABAYA),
+        said(another("C", nik=NIK), "c1-else", 2, SURABAYA),
+        said(another("C", nik=NIK, revision=2), "c2", 3, SURABAYA),
     ]
 
 
@@ -533,6 +533,7 @@ async def test_an_officer_sees_a_person_of_the_own_district_with_four_digits_of_
     assert answer.status_code == 200
     assert answer.json() == {
         "beneficiary_id": str(SITI_ID),
+        "alias_of": None,
         "district": BOJONEGORO,
         "district_ref": "W-0001",
         "revision": 1,
@@ -575,13 +576,13 @@ async def test_a_foreign_person_is_not_found_like_an_unknown_one(office: Office)
 
 @pytest.mark.parametrize("role", [Role.province_officer, Role.auditor, Role.admin])
 async def test_the_province_sees_everybody(office: Office, role: Role) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    await office.receive(event(SITI, "e1"), event(another("S-1"), "e2", district=SURABAYA))
     answer = await office.get("/v1/beneficiaries", role)
     assert {item["district"] for item in answer.json()["items"]} == {BOJONEGORO, SURABAYA}
 
 
 async def test_a_list_never_shows_a_foreign_district(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    await office.receive(event(SITI, "e1"), event(another("S-1"), "e2", district=SURABAYA))
     own = await office.get("/v1/beneficiaries", Role.district_officer, SURABAYA)
     assert [item["district_ref"] for item in own.json()["items"]] == ["S-1"]
     foreign = await office.get("/v1/beneficiaries", Role.district_officer, SURABAYA, district=BOJONEGORO)
@@ -604,7 +605,7 @@ async def test_viewers_treasurers_and_systems_read_no_person(office: Office, rol
 
 
 async def test_a_district_officer_neither_reads_nor_decides_duplicates(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
     assert (await office.get("/v1/duplicates", Role.district_officer, BOJONEGORO)).status_code == 403
     refused = await office.decide(duplicate, "same", key="k", role=Role.district_officer)
@@ -619,7 +620,7 @@ async def test_without_a_token_nothing_is_answered(office: Office) -> None:
 
 async def test_pages_follow_each_other_without_gap_or_repeat(office: Office) -> None:
     refs = [f"W-{number}" for number in range(5)]
-    await office.receive(*(event(namesake(ref, nik=None), ref) for ref in refs))
+    await office.receive(*(event(another(ref, nik=None), ref) for ref in refs))
     seen: list[str] = []
     query: dict[str, str | int] = {"limit": 2}
     for expected in (2, 2, 1):
@@ -632,16 +633,16 @@ async def test_pages_follow_each_other_without_gap_or_repeat(office: Office) -> 
 
 
 async def test_a_full_last_page_says_that_it_is_the_last(office: Office) -> None:
-    await office.receive(event(namesake("A"), "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(another("A"), "e1"), event(another("B"), "e2"))
     assert (await office.get("/v1/beneficiaries", Role.admin, limit=2)).json()["next"] is None
     assert (await office.get("/v1/duplicates", Role.admin, limit=1)).json()["next"] is None
 
 
 async def test_the_list_is_filtered_by_district_status_and_skill(office: Office) -> None:
     await office.receive(
-        event(namesake("A", nik=None), "e1"),
-        event(replace(namesake("B", nik=None), status=Status.ex_client, skills=("sew_ing",)), "e2"),
-        event(replace(namesake("C", nik=None), skills=("cooking", "sewing")), "e3", district=SURABAYA),
+        event(another("A", nik=None), "e1"),
+        event(replace(another("B", nik=None), status=Status.ex_client, skills=("sew_ing",)), "e2"),
+        event(replace(another("C", nik=None), skills=("cooking", "sewing")), "e3", district=SURABAYA),
     )
 
     async def refs(**query: str) -> set[str]:
@@ -664,7 +665,7 @@ async def test_a_query_out_of_bounds_is_refused(office: Office, query: dict[str,
 
 
 async def test_a_lookup_tells_where_a_nik_is_known_and_the_ids_of_the_own_district(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    await office.receive(event(SITI, "e1"), event(another("S-1"), "e2", district=SURABAYA))
     surabaya = str(beneficiary_id(SURABAYA, "S-1"))
     own = await office.look_up(NIK, Role.district_officer, SURABAYA)
     assert own.json() == {"known": True, "districts": [BOJONEGORO, SURABAYA], "beneficiary_ids": [surabaya]}
@@ -675,7 +676,7 @@ async def test_a_lookup_tells_where_a_nik_is_known_and_the_ids_of_the_own_distri
 
 
 async def test_a_suspected_duplicate_is_shown_with_both_people(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    await office.receive(event(SITI, "e1"), event(another("S-1"), "e2", district=SURABAYA))
     (item,) = (await office.get("/v1/duplicates", Role.province_officer, state="open")).json()["items"]
     assert item["because"] == "same_nik"
     assert {person["district"] for person in item["people"]} == {BOJONEGORO, SURABAYA}
@@ -685,7 +686,7 @@ async def test_a_suspected_duplicate_is_shown_with_both_people(office: Office) -
 
 @pytest.mark.parametrize("decision", ["same", "different"])
 async def test_a_decision_closes_the_suspicion_and_is_told_once(office: Office, decision: str) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
     answer = await office.decide(duplicate, decision, key="k1")
     assert answer.status_code == 200
@@ -698,7 +699,7 @@ async def test_a_decision_closes_the_suspicion_and_is_told_once(office: Office, 
 
 
 async def test_a_second_decision_is_refused_with_the_one_that_stands(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
     await office.decide(duplicate, "different", key="k1")
     answer = await office.decide(duplicate, "same", key="k2")
@@ -707,32 +708,32 @@ async def test_a_second_decision_is_refused_with_the_one_that_stands(office: Off
 
 
 async def test_of_two_officers_who_decide_at_once_one_is_refused(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
     answers = await asyncio.gather(*(office.decide(duplicate, "same", key=key) for key in ("k1", "k2", "k3")))
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
 
 
 async def test_a_decision_outlives_its_ground(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     await office.decide(await office.open_duplicate(), "different", key="k1")
     told = len(await office.facts())
-    await office.receive(event(namesake("B", nik=None, revision=2), "e3", minute=1))
-    await office.receive(event(namesake("B", revision=3), "e4", minute=2))
+    await office.receive(event(another("B", nik=None, revision=2), "e3", minute=1))
+    await office.receive(event(another("B", revision=3), "e4", minute=2))
     assert list((await office.suspicions()).values()) == ["different"]
     assert len(await office.facts()) == told
 
 
 async def test_a_withdrawn_suspicion_cannot_be_decided(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
-    await office.receive(event(namesake("B", nik=None, revision=2), "e3", minute=1))
+    await office.receive(event(another("B", nik=None, revision=2), "e3", minute=1))
     answer = await office.decide(duplicate, "same", key="k1")
     assert (answer.status_code, answer.json()["decision"]) == (409, "withdrawn")
 
 
 async def test_a_decision_needs_a_key_a_reason_and_a_suspicion(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
     assert (await office.decide(duplicate, "same", key=None)).json()["code"] == "idempotency_key_missing"
     assert (await office.decide(duplicate, "perhaps", key="k1")).status_code == 422
