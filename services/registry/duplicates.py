@@ -3,13 +3,13 @@
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.pairs import Suspicion
-from services.registry.suspicions import lock_shared, read_grounds
-from services.registry.tables import DUPLICATE, PERSON, person_of, suspicion_of
-from shared.database import lock_districts, now, run
+from services.registry.suspicions import lock_pairs, read_grounds, read_traits
+from services.registry.tables import DUPLICATE, suspicion_of
+from shared.database import now, run
 from shared.outbox import emit
 from shared.refusals import Refused
 
@@ -40,30 +40,15 @@ async def decide_duplicate(session: AsyncSession, command: DecideDuplicate) -> N
 
 
 async def undo_decision(session: AsyncSession, command: UndoDecision) -> None:
-    """The pair is again what its records make of it now: open, or withdrawn. Raises Refused `not_found`, `not_decided`.
-
-    In the order of all who change people: their districts first, then what they share, then the pair.
-    """
-    people = [person_of(row) for row in await _people_of(session, command.duplicate_id)]
-    await lock_districts(session, {person.district for person in people})
-    people = [person_of(row) for row in await _people_of(session, command.duplicate_id)]
-    traits = {person.beneficiary_id: person.traits for person in people}
-    await lock_shared(session, traits.values())
+    """The pair is again what its records make of it now: open, or withdrawn. Refused `not_found`, `not_decided`."""
+    await lock_pairs(session)  # before the pair itself, as all who weigh it do
     suspicion = await _locked(session, command.duplicate_id)
     if suspicion.state not in ("same", "different"):
         raise Refused("not_decided", state=suspicion.state)
-    ground = (await read_grounds(session, traits)).get(suspicion.people)
+    people = await read_traits(session, suspicion.people)
+    ground = (await read_grounds(session, people)).get(suspicion.people)
     undone = suspicion.moved("open", ground) if ground else suspicion.moved("withdrawn")
     await _step(session, undone, "undone", command.by, command.reason)
-
-
-async def _people_of(session: AsyncSession, duplicate_id: UUID) -> list[Row[tuple[object, ...]]]:
-    found = await session.execute(
-        select(PERSON)
-        .join(DUPLICATE, PERSON.c.beneficiary_id.in_((DUPLICATE.c.first_id, DUPLICATE.c.second_id)))
-        .where(DUPLICATE.c.duplicate_id == duplicate_id)
-    )
-    return list(found)
 
 
 async def _locked(session: AsyncSession, duplicate_id: UUID) -> Suspicion:

@@ -7,6 +7,7 @@ and one name has many spellings: of before 1947 and 1972 (Soekardjo, Sukarjo), o
 import re
 import unicodedata
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -66,6 +67,11 @@ class Traits(NamedTuple):
     sex: Sex
 
 
+_WORD, _MARKS, _TWICE = re.compile(r"[^\W\d_]+"), re.compile("['’`ʼ\u0300-\u036f]"), re.compile(r"(.)\1+")
+_MUTE = re.compile(r"[aeiou]|h$")
+
+
+@lru_cache(maxsize=4096)
 def words(name: str) -> tuple[str, ...]:
     """The words of a name in one spelling, in the order of the alphabet; titles, particles and degrees left out.
 
@@ -79,6 +85,7 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(sorted(_spelled(word) for word in first + kept[1:]))
 
 
+@lru_cache(maxsize=4096)
 def given(name: str) -> str:
     """The name without that of the father, which is written at one place and left out at another."""
     raw = _raw(name)
@@ -88,15 +95,16 @@ def given(name: str) -> str:
 
 def _raw(name: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", name.partition(",")[0]).casefold()
-    return re.findall(r"[^\W\d_]+", re.sub("['’`ʼ\u0300-\u036f]", "", plain))
+    return _WORD.findall(_MARKS.sub("", plain))
 
 
+@lru_cache(maxsize=4096)
 def _spelled(word: str) -> str:
     if word in _MUHAMMAD and len(word) > 2:
         word = "muhammad"
     for old, new in _SPELLINGS:
         word = word.replace(old, new)
-    return re.sub(r"(.)\1+", r"\1", word)
+    return _TWICE.sub(r"\1", word)
 
 
 def born_key(person_birth: date, sex: Sex) -> str:
@@ -106,7 +114,7 @@ def born_key(person_birth: date, sex: Sex) -> str:
 
 def name_key(name: str, person_birth: date) -> str:
     """Likewise who was born in the same year, with a name of the same consonants: "Amina" and "Aminah"."""
-    bones = (word[:1] + re.sub(r"[aeiou]|h$", "", word[1:]) for word in words(given(name)))
+    bones = (word[:1] + _MUTE.sub("", word[1:]) for word in words(given(name)))
     return f"{person_birth.year}/{' '.join(bones)}"
 
 

@@ -1,8 +1,8 @@
-"""The rows of suspected pairs. Whoever takes or leaves what two can share holds it until the transaction ends, so that
-of two who come to share it at once the second sees the first."""
+"""The rows of suspected pairs. Whoever changes what people are compared by is alone in it until it commits, so that
+of two who come to be alike at once the second sees the first."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from shared.events.district import Sex
 from shared.outbox import emit
 
 _LOCKS = 36
-"""The space of PostgreSQL's advisory locks that ours are numbered in; 35 is that of the districts."""
+"""The space of PostgreSQL's advisory locks that ours is in; 35 is that of the districts."""
 
 _TRAITS: Sequence[Column[Any]] = (
     PERSON.c.beneficiary_id,
@@ -57,10 +57,11 @@ async def revise_pairs(
     times: Mapping[UUID, datetime],
 ) -> None:
     """As these people are `now`, which is saved already; `times` are those of the facts."""
-    await lock_shared(session, [traits for traits in (*before.values(), *now.values()) if traits])
-    turned = await _turned(session, before, now)
-    concerned = {**now, **await _read_traits(session, turned - now.keys())}
-    grounds = await read_grounds(session, concerned)
+    await lock_pairs(session)
+    sizes: dict[str, int] = {}
+    turned = await _turned(session, before, now, sizes)
+    concerned = {**now, **await read_traits(session, turned - now.keys())}
+    grounds = await read_grounds(session, concerned, sizes)
     olds = [traits.who for traits in before.values() if traits] + sorted(turned - now.keys())
     pairs = await _read_suspicions(session, olds)
     versions = {item.duplicate_id: item.version for item in pairs}
@@ -82,47 +83,48 @@ async def revise_pairs(
     )
 
 
-async def read_grounds(session: AsyncSession, concerned: Mapping[UUID, Traits]) -> Mapping[tuple[UUID, UUID], Ground]:
-    """The grounds of these people with anybody, as of now."""
-    values = {column.key: _values(column, concerned.values()) for column in _SHARED}
-    crowds = {column.key: await _crowds(session, column, values[column.key]) for column in (_BORN, _NAME)}
+async def read_grounds(
+    session: AsyncSession, concerned: Mapping[UUID, Traits], sizes: dict[str, int] | None = None
+) -> Mapping[tuple[UUID, UUID], Ground]:
+    """The grounds of these people with anybody, as of now. `sizes`: what is counted already."""
+    sizes = {} if sizes is None else sizes
     people = dict(concerned)
     members: Members = {}
     for column in _SHARED:
-        wanted = values[column.key] - crowds.get(column.key, set())
+        values = {value for traits in concerned.values() if (value := getattr(traits, column.key))}
+        await _count(session, column, values, sizes)
+        most = None if column is _NIK else CROWD
+        shared = {value for value in values if sizes[value] > 1 and (most is None or sizes[value] <= most)}
         members[column.key] = defaultdict(set)
-        for traits in await _read_members(session, column, wanted):
+        for traits in await _read_members(session, column, shared):
             people[traits.who] = traits
             members[column.key][getattr(traits, column.key)].add(traits.who)
     blocks = (*members[_BORN.key].values(), *members[_NAME.key].values())
     return grounds_of(concerned.keys(), people, members[_NIK.key].values(), blocks)
 
 
-async def lock_shared(session: AsyncSession, people: Iterable[Traits]) -> None:
-    """Hold all that these people share with anybody until the transaction ends, in order.
+async def lock_pairs(session: AsyncSession) -> None:
+    """Weigh alone until the transaction ends. On SQLite a writer is alone anyway.
 
-    By 256 buckets: PostgreSQL's table of locks is small. On SQLite a writer is alone anyway.
+    One lock for all: a crowd that turns concerns people by whatever else they share, so no smaller set is known in
+    advance; and a batch of some hundred new people would hold nearly everything there is.
     """
-    if session.get_bind().dialect.name == "sqlite":
-        return
-    shared = {value for traits in people for value in traits[1:4] if value}
-    await run(
-        session,
-        "SELECT pg_advisory_xact_lock(:space, bucket) FROM unnest(CAST(:buckets AS int[])) AS bucket",
-        space=_LOCKS,
-        buckets=sorted({int(value[:2], 16) for value in shared}),
-    )
+    if session.get_bind().dialect.name != "sqlite":
+        await run(session, "SELECT pg_advisory_xact_lock(:space, 0)", space=_LOCKS)
 
 
-async def _turned(session: AsyncSession, before: Mapping[UUID, Traits | None], now: Mapping[UUID, Traits]) -> set[UUID]:
+async def _turned(
+    session: AsyncSession, before: Mapping[UUID, Traits | None], now: Mapping[UUID, Traits], sizes: dict[str, int]
+) -> set[UUID]:
     """Who shares something of which there has become a crowd, or no longer is one; or whose crowd has another first."""
     found: set[UUID] = set()
     for column in _SHARED:
         joined, left = _movements(column, before, now)
-        sizes = await _sizes(session, column, joined.keys() | left.keys())
+        touched = joined.keys() | left.keys()
+        await _count(session, column, touched, sizes)
         turned = set()
-        for value in joined.keys() | left.keys():
-            size = sizes.get(value, 0)
+        for value in touched:
+            size = sizes[value]
             was = size - len(joined[value]) + len(left[value])
             if (size > CROWD) != (was > CROWD):
                 turned.add(value)
@@ -152,26 +154,20 @@ def _movements(
     return joined, left
 
 
-def _values(column: Column[Any], people: Iterable[Traits]) -> set[str]:
-    return {value for traits in people if (value := getattr(traits, column.key))}
-
-
-async def _sizes(session: AsyncSession, column: Column[Any], values: Set[str]) -> Mapping[str, int]:
-    if not values:
-        return {}
-    found = await session.execute(select(column, func.count()).where(column.in_(sorted(values))).group_by(column))
-    return {row[0]: row[1] for row in found}
-
-
-async def _crowds(session: AsyncSession, column: Column[Any], values: Set[str]) -> set[str]:
-    return {value for value, size in (await _sizes(session, column, values)).items() if size > CROWD}
+async def _count(session: AsyncSession, column: Column[Any], values: Set[str], sizes: dict[str, int]) -> None:
+    """Add how many people share each of these values that is not counted yet; no value is one of two columns."""
+    new = values - sizes.keys()
+    if new:
+        sizes |= dict.fromkeys(new, 0)
+        counts = await session.execute(select(column, func.count()).where(column.in_(sorted(new))).group_by(column))
+        sizes |= {row[0]: row[1] for row in counts}
 
 
 async def _read_members(session: AsyncSession, column: Column[Any], values: Set[str]) -> list[Traits]:
     return await _select_traits(session, column.in_(sorted(values))) if values else []
 
 
-async def _read_traits(session: AsyncSession, people: Collection[UUID]) -> dict[UUID, Traits]:
+async def read_traits(session: AsyncSession, people: Collection[UUID]) -> dict[UUID, Traits]:
     if not people:
         return {}
     found = await _select_traits(session, PERSON.c.beneficiary_id.in_(sorted(people)))

@@ -379,12 +379,16 @@ async def test_a_corrected_nik_moves_the_suspicion_to_whom_it_now_belongs(office
     assert await office.suspicions() == {frozenset((a, b)): "withdrawn", frozenset((b, c)): "open"}
 
 
-async def test_two_who_take_one_nik_at_the_same_time_in_two_districts_do_not_miss_each_other(office: Office) -> None:
+@pytest.mark.parametrize("nik", [NIK, None])
+async def test_two_of_one_nik_or_one_name_at_the_same_time_in_two_districts_do_not_miss_each_other(
+    office: Office, nik: str | None
+) -> None:
+    twin = replace(SITI, district_ref="S-1", nik=nik)
     database = office.node.database
     second: asyncio.Task[None] | None = None
     async with database.transaction() as session:
         await office.node.inbox.apply(session, [event(SITI, "e1")])
-        second = asyncio.create_task(office.receive(event(another("S-1"), "e2", district=SURABAYA)))
+        second = asyncio.create_task(office.receive(event(twin, "e2", district=SURABAYA)))
         if not database.is_sqlite:
             await _somebody_waits_for_a_lock(database)
     await second
