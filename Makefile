@@ -85,6 +85,10 @@ reconcile: $(VENV)/runtime ## Prove every total from stored facts: [VAR=…]
 rebuild: $(VENV)/runtime ## Views from stored facts, in place of the present ones: [VAR=…]
 	@$(PY) -m deploy.local operate --var $(STATE) reporting rebuild
 
+.PHONY: what-if
+what-if: $(VENV)/runtime ## What another growth rule would change: RULE=n or CANDIDATE=file.toml [VAR=…]
+	@$(PY) -m deploy.local operate --var $(STATE) reporting what-if $(if $(RULE),--rule $(RULE)) $(if $(CANDIDATE),--candidate $(CANDIDATE))
+
 .PHONY: redrive
 redrive: $(VENV)/runtime ## Apply quarantined records again: [VAR=…]
 	@for service in registry grants reporting; do echo "$$service:"; $(PY) -m deploy.local operate --var $(STATE) $$service redrive || left=1; done; exit $${left:-0}

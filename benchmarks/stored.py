@@ -26,10 +26,11 @@ _PERSON = {
     "growth_version": "int",
 }
 _MONTH_OF_ALL = """
-INSERT INTO report (person_no, month, revision, time_us, event_id, turnover, materials, production, wages, net_profit,
-                    employees, orders, asset_use)
-SELECT no, month, 1, 0, 'r' || no || '-' || month, turnover, turnover / 3, turnover / 10, turnover / 5,
-       turnover - turnover / 3 - turnover / 10 - turnover / 5, (no + month) % 5, (no + month) % 40,
+INSERT INTO report (person_no, month, revision, time_us, event_id, source, turnover, materials, production, wages,
+                    net_profit, employees, orders, asset_use)
+SELECT no, month, 1, 0, 'r' || no || '-' || month, '/district/0000/bench', turnover,
+       turnover / 3, turnover / 10, turnover / 5, turnover - turnover / 3 - turnover / 10 - turnover / 5,
+       (no + month) % 5, (no + month) % 40,
        CASE (no + month) % 10 WHEN 0 THEN 'idle' WHEN 1 THEN 'broken' ELSE 'in_use' END
 FROM (
     SELECT no, month, 1000000 + (no * 7919 + month * 104729) % 8000000 AS turnover
