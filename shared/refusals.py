@@ -71,6 +71,10 @@ TITLES: dict[str, Sentence] = {
     "already_decided": Sentence(
         "Dugaan data ganda ini sudah diputuskan.", "This suspected duplicate has already been decided."
     ),
+    "not_decided": Sentence(
+        "Dugaan data ganda ini belum diputuskan; tidak ada yang dapat dibatalkan.",
+        "This suspected duplicate is not decided; there is nothing to undo.",
+    ),
     "no_report": Sentence(
         "Usaha ini belum punya laporan; belum ada yang dapat dinilai lain.",
         "This business has no report yet; there is nothing to judge differently.",

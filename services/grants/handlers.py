@@ -57,18 +57,22 @@ async def keep_people(session: AsyncSession, events: Sequence[Event]) -> Sequenc
 
 
 async def keep_suspicions(session: AsyncSession, events: Sequence[Event]) -> Sequence[Answer]:
-    """The newest state of each suspected pair; a person is suspected while any pair of theirs is undecided."""
+    """The newest state of each suspected pair; a person is suspected while any pair with their NIK is undecided.
+
+    Those who are merely similar are a question to the registry's officers, and keep nobody from aid.
+    """
     told: list[facts.DuplicateSuspected | facts.DuplicateDecided] = [event.data for event in events]
     known = await _versions(session, Suspicion, {fact.duplicate_id for fact in told})
     answers, newest = _newest(told, known, lambda fact: fact.duplicate_id)
     if newest:
-        rows = [
-            (number, fact.version, *fact.beneficiary_ids, isinstance(fact, facts.DuplicateSuspected))
-            for number, fact in newest.items()
-        ]
+        rows = [(number, fact.version, *fact.beneficiary_ids, _undecided(fact)) for number, fact in newest.items()]
         await set_wise(session, _KEEP_SUSPICION, _SUSPICION_COLUMNS, rows)
         await reassess(session, {person for fact in newest.values() for person in fact.beneficiary_ids})
     return answers
+
+
+def _undecided(fact: facts.DuplicateSuspected | facts.DuplicateDecided) -> bool:
+    return isinstance(fact, facts.DuplicateSuspected) and fact.because == "same_nik"
 
 
 _KEEP_PERSON = """

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry import views
-from services.registry.commands import DecideDuplicate, decide_duplicate
-from services.registry.decisions import State
+from services.registry import pair_views, views
+from services.registry.duplicates import DecideDuplicate, UndoDecision, decide_duplicate, undo_decision
 from services.registry.keys import NikKeys
-from shared.events.district import Status
+from services.registry.pairs import Because, State
+from shared.events.district import PpksGroup, Status
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
 from shared.security import Caller, Role
@@ -45,11 +45,24 @@ class Question(BaseModel):
     nik: str = Field(pattern=r"^[0-9]{16}$", description="16 digits. Sent in the body, so that no log of paths has it.")
 
 
+class Search(views.Wanted):
+    name: str = Field(min_length=2, max_length=200, examples=["siti"])
+    sort: views.Sort = "name"
+    after: UUID | None = None
+    limit: int = Field(default=100, ge=1, le=MAX_PAGE)
+
+
 class Decision(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     decision: Literal["same", "different"]
     reason: str = Field(min_length=1, max_length=500, examples=["Sudah dicek ke kedua dinas: dua orang berbeda."])
+
+
+class Undoing(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=500, examples=["Keliru: tanggal lahir orang kedua salah ketik."])
 
 
 def _problems(*codes: str) -> dict[int | str, dict[str, Any]]:
@@ -80,25 +93,55 @@ async def beneficiaries(
     district: Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])] = None,
     status: Status | None = None,
     skill: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["sewing"])] = None,
+    ppks_group: PpksGroup | None = None,
+    unit: Annotated[str | None, Query(max_length=200, description="The UPT, as written in the record.")] = None,
+    sort: views.Sort = "id",
     after: After = None,
     limit: Limit = 100,
 ) -> views.BeneficiaryPage:
-    """In the order of their ids. A district officer sees the own district; another one is 404."""
+    """In the order of their ids, or as `sort` says. A district officer sees the own district; another one is 404."""
+    wanted = views.Wanted(district=district, status=status, skill=skill, ppks_group=ppks_group, unit=unit)
+    return await _page(here, keys, who, wanted, sort=sort, after=after, limit=limit)
+
+
+@router.post(
+    "/beneficiaries/search",
+    summary="People by name, in pages",
+    response_model=views.BeneficiaryPage,
+    responses=_problems("not_found"),
+)
+async def search(body: Search, here: Here, keys: Keys, who: Officer) -> views.BeneficiaryPage:
+    """As the list, for officers. A name is sent in the body, so that no log of paths has it; nothing is changed, so it
+    takes no Idempotency-Key."""
+    wanted = views.Wanted(**body.model_dump(exclude={"sort", "after", "limit"}))
+    return await _page(here, keys, who, wanted, sort=body.sort, after=body.after, limit=body.limit)
+
+
+async def _page(
+    here: Context,
+    keys: NikKeys,
+    who: Caller,
+    wanted: views.Wanted,
+    *,
+    sort: views.Sort,
+    after: UUID | None,
+    limit: int,
+) -> views.BeneficiaryPage:
+    district = wanted.district
     if district is not None and (district not in DISTRICTS or not who.sees(district)):
         raise Refused("not_found")
+    seen = wanted.model_copy(update={"district": who.district or district})
     async with here.database.reading() as session:
-        return await views.read_beneficiaries(
-            session, keys, district=who.district or district, status=status, skill=skill, after=after, limit=limit
-        )
+        return await views.read_beneficiaries(session, keys, seen, sort=sort, after=after, limit=limit)
 
 
 @router.get(
     "/beneficiaries/{beneficiary_id}",
-    summary="One person",
-    response_model=views.Beneficiary,
+    summary="One person, with the history of their status",
+    response_model=views.WholeBeneficiary,
     responses=_problems("not_found"),
 )
-async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader) -> views.Beneficiary:
+async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader) -> views.WholeBeneficiary:
     """404 when unknown, and when of another district."""
     async with here.database.reading() as session:
         found = await views.read_beneficiary(session, keys, beneficiary_id)
@@ -117,21 +160,39 @@ async def lookups(question: Question, here: Here, keys: Keys, who: Officer) -> v
 @router.get(
     "/duplicates",
     summary="Suspected duplicates, in pages",
-    response_model=views.DuplicatePage,
+    response_model=pair_views.DuplicatePage,
     responses=_problems(),
 )
 async def duplicates(
-    here: Here, keys: Keys, _: ProvinceReader, state: State = "open", after: After = None, limit: Limit = 100
-) -> views.DuplicatePage:
+    here: Here,
+    keys: Keys,
+    _: ProvinceReader,
+    state: State = "open",
+    because: Because | None = None,
+    after: After = None,
+    limit: Limit = 100,
+) -> pair_views.DuplicatePage:
     """In the order of their ids, each with both people side by side."""
     async with here.database.reading() as session:
-        return await views.read_duplicates(session, keys, state=state, after=after, limit=limit)
+        return await pair_views.read_duplicates(session, keys, state=state, because=because, after=after, limit=limit)
+
+
+@router.get(
+    "/duplicates/crowds",
+    summary="What too many people share to be compared two by two",
+    response_model=pair_views.Crowds,
+    responses=_problems(),
+)
+async def crowds(here: Here, keys: Keys, _: ProvinceReader) -> pair_views.Crowds:
+    """A NIK or a date of birth that somebody wrote for want of the right one, or a common name. The largest first."""
+    async with here.database.reading() as session:
+        return await pair_views.read_crowds(session, keys)
 
 
 @router.post(
     "/duplicates/{duplicate_id}/decision",
-    summary="Decide a suspected duplicate, for good",
-    response_model=views.Duplicate,
+    summary="Decide a suspected duplicate",
+    response_model=pair_views.Duplicate,
     responses=_problems("not_found", "already_decided", "idempotency_key_missing", "idempotency_key_reused"),
 )
 async def decision(
@@ -141,11 +202,35 @@ async def decision(
     keys: Keys,
     calling: Annotated[Call, Depends(call)],
 ) -> Response:
-    """Until then neither can be given equipment or cash. Nothing is merged: it says whether the two are one person."""
+    """Until then neither can be given equipment or cash, if they share a NIK. Nothing is merged: it says whether the
+    two are one person, and can be undone."""
 
     async def work(session: AsyncSession) -> object:
         await decide_duplicate(session, DecideDuplicate(duplicate_id, body.decision, body.reason, who.sub))
-        decided = await views.read_duplicate(session, keys, duplicate_id)
+        decided = await pair_views.read_duplicate(session, keys, duplicate_id)
         return decided.model_dump(mode="json")
+
+    return await calling.once(who, work)
+
+
+@router.post(
+    "/duplicates/{duplicate_id}/undo",
+    summary="Take back the decision on a suspected duplicate",
+    response_model=pair_views.Duplicate,
+    responses=_problems("not_found", "not_decided", "idempotency_key_missing", "idempotency_key_reused"),
+)
+async def undo(
+    duplicate_id: UUID,
+    body: Undoing,
+    who: ProvinceOfficer,
+    keys: Keys,
+    calling: Annotated[Call, Depends(call)],
+) -> Response:
+    """The pair is open again, or withdrawn if nothing speaks for it any more. Both steps stay on record."""
+
+    async def work(session: AsyncSession) -> object:
+        await undo_decision(session, UndoDecision(duplicate_id, body.reason, who.sub))
+        undone = await pair_views.read_duplicate(session, keys, duplicate_id)
+        return undone.model_dump(mode="json")
 
     return await calling.once(who, work)

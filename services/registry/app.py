@@ -6,6 +6,7 @@ from functools import partial
 from services.registry.api import router
 from services.registry.handlers import handlers
 from services.registry.keys import NikKeys
+from services.registry.placing import place_some
 from services.registry.proof import adopt
 from shared.database import Database
 from shared.events.catalogue import intake_topic
@@ -28,7 +29,14 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
 
 
 async def _stay_with_key(node: Node, keys: NikKeys, stopping: asyncio.Event) -> None:
-    """Raises WrongSecret at the start, as soon as the database answers, whoever asks for nothing meanwhile."""
+    """Raises WrongSecret at the start, as soon as the database answers, whoever asks for nothing meanwhile.
+
+    Then those are placed among the others who were recorded before people were compared.
+    """
     async with node.database.transaction() as session:
         await adopt(session, keys)
+    left = True
+    while left and not stopping.is_set():
+        async with node.database.transaction() as session:
+            left = await place_some(session, keys)
     await stopping.wait()

@@ -1,14 +1,15 @@
-"""What a list of records changes: who is in force, what travels, whom to warn, which suspicions open. No I/O."""
+"""What a list of records changes: who is in force, what travels, whom to warn. No I/O."""
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
-from services.registry.rules import PPKS_GROUPS, InvalidNik, check_nik, duplicate_id, pair
+from services.registry.life import Life, Lives, Standing, thing_of
+from services.registry.likeness import Traits
+from services.registry.rules import PPKS_GROUPS, InvalidNik, check_nik
 from shared.events import facts
 from shared.events.district import BeneficiaryRecorded
 from shared.events.envelope import microseconds
@@ -18,13 +19,12 @@ from shared.revisions import Judging, Mark, Said
 BIRTH_YEARS = range(1900, 2101)
 """Those that a fact may carry; a record outside is rejected here, or every reader would stumble over its fact."""
 
-State = Literal["open", "same", "different", "withdrawn"]
-
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """What the registry holds of one person: the record in force and the event it came by.
 
-    `record` is without its NIK. `version` is that of the last fact, 0 before the first.
+    `record` is without its NIK. The blocks are None for who was recorded before there were any. `version` is that of
+    the last fact, 0 before the first.
     """
 
     beneficiary_id: UUID
@@ -32,6 +32,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     record: BeneficiaryRecorded
     nik_token: str | None
     nik_sealed: str | None
+    born_block: str | None
+    name_block: str | None
     event_time: datetime
     event_id: str
     source: str
@@ -40,6 +42,23 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def mark(self) -> Mark:
         return Mark(self.record.revision, microseconds(self.event_time), self.event_id, self.source)
+
+    @property
+    def traits(self) -> Traits:
+        record = self.record
+        return Traits(
+            self.beneficiary_id,
+            self.nik_token,
+            self.born_block,
+            self.name_block,
+            record.name,
+            record.birth_date,
+            record.sex,
+        )
+
+    def standing(self, content: str) -> Standing:
+        """`content` stands for `text`."""
+        return Standing(self.record.revision, self.record.status, self.event_time, self.event_id, self.source, content)
 
     def text(self) -> bytes:
         """All that the record says, equal where two say the same. A field left out reads like one never thought of,
@@ -82,12 +101,9 @@ def examine(record: BeneficiaryRecorded, district: str) -> Answer:
     return accepted(*warnings)
 
 
-def thing_of(who: UUID) -> str:
-    return f"person/{who}"
-
-
 class Batch:
-    """Records taken one after another. `people` is who is known after them, `judging` has the answers.
+    """Records taken one after another. `people` is who is known after them, `judging` has the answers, `lives` what
+    each was said to be on the way. `past`: by person, what is known of revisions below the one in force.
 
     `news` are the persons to tell of, once for each version: the same facts whatever the batches.
 
@@ -97,6 +113,7 @@ class Batch:
     def __init__(
         self,
         known: Mapping[UUID, Person],
+        past: Mapping[UUID, Life],
         heard: Mapping[str, Iterable[tuple[int, str]]],
         content: Callable[[Person], str],
     ) -> None:
@@ -105,6 +122,7 @@ class Batch:
         self.people = dict(known)
         self.news: list[Person] = []
         self.judging = Judging(heard)
+        self.lives = Lives(past, {who: person.standing(content(person)) for who, person in known.items()})
         self._places: dict[UUID, int] = {}
 
     def take(self, arrived: Person, warnings: tuple[str, ...]) -> None:
@@ -116,6 +134,8 @@ class Batch:
         else:
             in_force = Said(stored.mark, self._content(stored), self._places.get(who))
             said = Said(arrived.mark, self._content(arrived), place)
+            self.lives.hear(who, stored.district, stored.standing(in_force.content), in_force.place)
+            self.lives.hear(who, arrived.district, arrived.standing(said.content), place)
             if not self.judging.take(stored.district, thing_of(who), in_force, said, warnings=warnings):
                 return
         self.people[who] = now = _following(stored, arrived)
@@ -140,45 +160,3 @@ def _following(stored: Person | None, arrived: Person) -> Person:
         version=stored.version if same else stored.version + 1,
         nik_sealed=stored.nik_sealed if stored.nik_token == arrived.nik_token else arrived.nik_sealed,
     )
-
-
-class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
-    """That two records are one person. Opened and withdrawn by their NIKs, decided by a human for good."""
-
-    duplicate_id: UUID
-    people: tuple[UUID, UUID]
-    state: State
-    version: int
-
-    def moved(self, state: State) -> "Suspicion":
-        return replace(self, state=state, version=self.version + 1)
-
-    def fact(self) -> facts.DuplicateSuspected | facts.DuplicateDecided:
-        if self.state == "open":
-            return facts.DuplicateSuspected(
-                version=self.version, duplicate_id=self.duplicate_id, beneficiary_ids=self.people, because="same_nik"
-            )
-        return facts.DuplicateDecided(
-            version=self.version, duplicate_id=self.duplicate_id, beneficiary_ids=self.people, decision=self.state
-        )
-
-
-def weigh(
-    moved: Mapping[UUID, str | None], holders: Mapping[str, Set[UUID]], known: Iterable[Suspicion]
-) -> list[Suspicion]:
-    """The suspicions that change when these people have come to these tokens (None: to no NIK).
-
-    `holders` are all who hold one of the tokens now, `known` all suspicions about one of the people. So the open ones
-    are a function of who holds what at present, whatever the order of events; what a human has decided stays.
-    """
-    grounds = {pair(who, other) for who, token in moved.items() if token for other in holders[token] if other != who}
-    changed = []
-    for suspicion in known:
-        grounded = suspicion.people in grounds
-        grounds.discard(suspicion.people)
-        if grounded and suspicion.state == "withdrawn":
-            changed.append(suspicion.moved("open"))
-        elif not grounded and suspicion.state == "open":
-            changed.append(suspicion.moved("withdrawn"))
-    new = [Suspicion(duplicate_id=duplicate_id(*two), people=two, state="open", version=1) for two in grounds]
-    return sorted(changed + new, key=lambda suspicion: suspicion.duplicate_id)

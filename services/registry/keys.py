@@ -18,13 +18,14 @@ _NONCE_BYTES = 12
 
 
 class NikKeys:
-    """Three keys, for tokens, for digests and for sealing, derived from one secret."""
+    """Four keys, for tokens, for digests, for blocks and for sealing, derived from one secret."""
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < MIN_KEY_BYTES:
             raise ValueError(f"the secret of the NIK keys needs at least {MIN_KEY_BYTES} bytes")
         self._token_key = _derive(secret, b"berdaya nik token")
         self._digest_key = _derive(secret, b"berdaya record digest")
+        self._block_key = _derive(secret, b"berdaya likeness block")
         self._seal = AESGCM(_derive(secret, b"berdaya nik seal"))
         self.fingerprint = _derive(secret, b"berdaya nik fingerprint").hex()
         """Tells this secret from every other, and nothing about it."""
@@ -40,6 +41,10 @@ class NikKeys:
     def digest(self, text: bytes) -> str:
         """What stands for a text wherever two are compared and neither is kept: HMAC-SHA-256, in hex."""
         return hmac.digest(self._digest_key, text, sha256).hex()
+
+    def block(self, text: str) -> str:
+        """What stands for something that many may share, such as a day of birth: as a digest, half as long."""
+        return hmac.digest(self._block_key, text.encode(), sha256)[:16].hex()
 
     def seal(self, nik: str, owner: UUID) -> str:
         """The NIK by AES-GCM, in base64. Bound to its owner: moved to another person's row it does not open."""

@@ -6,7 +6,7 @@ from datetime import date
 from hashlib import sha256
 from uuid import UUID, uuid5
 
-from shared.events.district import Ppks, PpksGroup, Sex
+from shared.events.district import Ppks, PpksGroup, Sex, Status
 from shared.events.envelope import NAMESPACE
 
 NIK_DIGITS = 16
@@ -80,6 +80,28 @@ def duplicate_id(a: UUID, b: UUID) -> UUID:
     """The id of the suspicion that two records are one person: the same in either order."""
     first, second = pair(a, b)
     return uuid5(NAMESPACE, f"duplicate/{first}/{second}")
+
+
+NEXT: Mapping[Status, frozenset[Status]] = {
+    Status.client: frozenset({Status.ex_client, Status.withdrawn, Status.moved, Status.deceased}),
+    Status.ex_client: frozenset({Status.client, Status.graduated, Status.withdrawn, Status.moved, Status.deceased}),
+    Status.graduated: frozenset({Status.client, Status.ex_client, Status.moved, Status.deceased}),
+    Status.withdrawn: frozenset({Status.client, Status.ex_client, Status.moved, Status.deceased}),
+    Status.moved: frozenset({Status.client, Status.ex_client, Status.deceased}),
+    Status.deceased: frozenset(),
+}
+"""The life of a person: what may follow what. Whatever else is said is believed, and warned of (decision 24).
+
+Nothing follows death. A UPT takes people in again, whatever they were; whoever lost the living they had graduated with,
+came back after withdrawing, or moved back here, is an ex-client again. Only an ex-client graduates, or from a UPT one
+could be counted as a success without having been out of it for a day; and who has graduated or moved away has nothing
+left to withdraw from. A first record may say anything: districts have people from before there was a registry.
+"""
+
+
+def usual(before: Status, after: Status) -> bool:
+    """May `after` follow `before`? To stay as one is, is no step."""
+    return after is before or after in NEXT[before]
 
 
 PPKS_GROUPS: Mapping[Ppks, PpksGroup] = {

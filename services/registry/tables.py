@@ -9,7 +9,9 @@ from sqlalchemy import CheckConstraint, Column, Index, Integer, Row, UniqueConst
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.registry.decisions import BIRTH_YEARS, Person, Suspicion
+from services.registry.decisions import BIRTH_YEARS, Person
+from services.registry.life import Standing
+from services.registry.pairs import Suspicion
 from shared.database import UtcTime
 from shared.events.district import BeneficiaryRecorded, Consent, Disability, Ppks, Sex, Status
 
@@ -18,8 +20,8 @@ class Registry(SQLModel, registry=registry()):
     """A base of its own: SQLModel's default metadata is global and would mix the services' tables."""
 
 
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(item.value) for item in values)})", name=f"person_{column}")
+def _one_of(column: str, values: type[StrEnum], table: str = "person") -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(item.value) for item in values)})", name=f"{table}_{column}")
 
 
 class PersonRow(Registry, table=True):
@@ -55,6 +57,9 @@ class PersonRow(Registry, table=True):
     """Keyed: what two NIKs are compared by."""
     nik_sealed: str | None = None
     """Encrypted, for its last four digits."""
+    born_block: str | None = Field(default=None, index=True)
+    """Keyed, as `name_block`: who shares one is compared with. Null only until the registry starts anew."""
+    name_block: str | None = Field(default=None, index=True)
     ppks: str
     disabilities: str
     """Slugs, joined by blanks; `skills` likewise."""
@@ -67,8 +72,26 @@ class PersonRow(Registry, table=True):
     consent_on: date
 
 
+class StandingRow(Registry, table=True):
+    """The status that a person had by a revision below the one in force; of nearly everybody there is none."""
+
+    __tablename__ = "standing"
+    __table_args__ = (
+        CheckConstraint("revision >= 1", name="standing_revision"),
+        _one_of("status", Status, "standing"),
+    )
+    beneficiary_id: UUID = Field(primary_key=True, foreign_key="person.beneficiary_id")
+    revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    status: str
+    event_time: datetime = Field(sa_type=UtcTime)
+    event_id: str
+    source: str
+    content: str
+    """Keyed: equal where two records say the same, and gives neither away."""
+
+
 class DuplicateRow(Registry, table=True):
-    """That two people may be one. Never deleted: a human's decision outlives its ground."""
+    """That two people may be one. Never deleted: a human's decision outlives its ground, until it is undone."""
 
     __tablename__ = "duplicate"
     __table_args__ = (
@@ -81,6 +104,11 @@ class DuplicateRow(Registry, table=True):
             " AND (decided_by IS NULL) = (decided_at IS NULL) AND (decided_by IS NULL) = (reason IS NULL)",
             name="duplicate_decision",
         ),
+        CheckConstraint(
+            "because IN ('same_nik', 'similar') AND (because = 'similar') = (score IS NOT NULL)"
+            " AND (score IS NULL OR score BETWEEN 0 AND 100)",
+            name="duplicate_because",
+        ),
         Index("duplicate_page", "state", "duplicate_id"),
     )
     duplicate_id: UUID = Field(primary_key=True)
@@ -89,9 +117,31 @@ class DuplicateRow(Registry, table=True):
     state: str
     version: int
     """Of the newest fact about this pair."""
+    because: str
+    score: int | None = None
+    """Of 100, for those who are similar."""
+    reasons: str
+    """Codes, joined by blanks."""
     decided_by: str | None = None
     decided_at: datetime | None = Field(default=None, sa_type=UtcTime)
     reason: str | None = None
+
+
+class DuplicateStepRow(Registry, table=True):
+    """What humans decided of a pair, and undid."""
+
+    __tablename__ = "duplicate_step"
+    __table_args__ = (
+        CheckConstraint("version >= 2", name="duplicate_step_version"),
+        CheckConstraint("step IN ('same', 'different', 'undone')", name="duplicate_step_step"),
+    )
+    duplicate_id: UUID = Field(primary_key=True, foreign_key="duplicate.duplicate_id")
+    version: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    """That the pair came to by this."""
+    step: str
+    by: str
+    at: datetime = Field(sa_type=UtcTime)
+    reason: str
 
 
 class NikKeyRow(Registry, table=True):
@@ -105,7 +155,9 @@ class NikKeyRow(Registry, table=True):
 
 METADATA = Registry.metadata
 PERSON = METADATA.tables["person"]
+STANDING = METADATA.tables["standing"]
 DUPLICATE = METADATA.tables["duplicate"]
+DUPLICATE_STEP = METADATA.tables["duplicate_step"]
 
 PERSON_COLUMNS = {
     "beneficiary_id": "uuid",
@@ -121,6 +173,8 @@ PERSON_COLUMNS = {
     "birth_date": "date",
     "nik_token": "text",
     "nik_sealed": "text",
+    "born_block": "text",
+    "name_block": "text",
     "ppks": "text",
     "disabilities": "text",
     "status": "text",
@@ -150,6 +204,8 @@ def person_values(person: Person) -> tuple[Any, ...]:
         record.birth_date,
         person.nik_token,
         person.nik_sealed,
+        person.born_block,
+        person.name_block,
         record.ppks.value,
         " ".join(record.disabilities),
         record.status.value,
@@ -185,6 +241,8 @@ def person_of(row: Row[Any]) -> Person:
         record=record,
         nik_token=row.nik_token,
         nik_sealed=row.nik_sealed,
+        born_block=row.born_block,
+        name_block=row.name_block,
         event_time=row.event_time,
         event_id=row.event_id,
         source=row.source,
@@ -192,7 +250,17 @@ def person_of(row: Row[Any]) -> Person:
     )
 
 
+def standing_of(row: Row[Any]) -> Standing:
+    return Standing(row.revision, Status(row.status), row.event_time, row.event_id, row.source, row.content)
+
+
 def suspicion_of(row: Row[Any]) -> Suspicion:
     return Suspicion(
-        duplicate_id=row.duplicate_id, people=(row.first_id, row.second_id), state=row.state, version=row.version
+        duplicate_id=row.duplicate_id,
+        people=(row.first_id, row.second_id),
+        state=row.state,
+        version=row.version,
+        because=row.because,
+        score=row.score,
+        reasons=tuple(row.reasons.split()),
     )

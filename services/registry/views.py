@@ -1,19 +1,22 @@
 """What may be seen of the registry. Of a NIK that is its last four digits, and nothing else ever."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.decisions import Person, State
+from services.registry.aliases import aliases_of
+from services.registry.decisions import Person
 from services.registry.keys import NikKeys
+from services.registry.life import Standing, steps
+from services.registry.lives import past_of
 from services.registry.proof import prove
 from services.registry.rules import PPKS_GROUPS
-from services.registry.tables import DUPLICATE, PERSON, person_of
+from services.registry.tables import PERSON, person_of
 from shared.events.district import Disability, Ppks, PpksGroup, Sex, Status
 from shared.security import Caller
 
@@ -32,6 +35,9 @@ class Beneficiary(View):
     """A person as the record in force has them."""
 
     beneficiary_id: UUID
+    alias_of: UUID | None = Field(
+        description="The record that stands for all those an officer decided to be the same person; null if it is this."
+    )
     district: str = Field(examples=["3522"])
     district_ref: str = Field(description="The district's own number for the person.", examples=["W-0001"])
     revision: int = Field(description="Of the record in force.", examples=[3])
@@ -50,8 +56,45 @@ class Beneficiary(View):
     consent: ConsentGiven
 
 
+class Transition(View):
+    """A change of status. `on` is the time of the event, `revision` the first that has the new status."""
+
+    from_: Status | None = Field(
+        serialization_alias="from", description="Null for the first that is known of the person."
+    )
+    to: Status
+    on: datetime
+    revision: int
+    event_id: str
+    source: str = Field(examples=["/district/3522/office"])
+    unusual: bool = Field(description="Not a step of the usual life; its receipt warns `unusual_transition`.")
+
+
+class WholeBeneficiary(Beneficiary):
+    """A person with the steps of their life, by revision."""
+
+    history: list[Transition]
+
+
+class Wanted(BaseModel):
+    """Whom a list is to show: all that is given must hold. `name`: each of its words is in the name, in any case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    district: str | None = Field(default=None, pattern=r"^[0-9]{4}$", examples=["3522"])
+    status: Status | None = None
+    skill: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["sewing"])
+    ppks_group: PpksGroup | None = None
+    unit: str | None = Field(default=None, max_length=200, description="The UPT, as written in the record.")
+    name: str | None = Field(default=None, min_length=2, max_length=200, examples=["siti"])
+
+
+Sort = Literal["id", "name", "-name", "birth_date", "-birth_date", "recorded_at", "-recorded_at"]
+
+
 class BeneficiaryPage(View):
     items: list[Beneficiary]
+    total: int = Field(description="Of all pages, as they are now.")
     next: UUID | None = Field(description="Give it as `after` to read on; null at the end.")
 
 
@@ -65,49 +108,86 @@ class Known(View):
     )
 
 
-class Duplicate(View):
-    """Two records that may be one person."""
-
-    duplicate_id: UUID
-    because: Literal["same_nik"] = "same_nik"
-    state: State = Field(description="withdrawn: a correction took the ground of the suspicion away.")
-    people: tuple[Beneficiary, Beneficiary]
-    decided_by: str | None
-    decided_at: datetime | None
-    reason: str | None
-
-
-class DuplicatePage(View):
-    items: list[Duplicate]
-    next: UUID | None = Field(description="Give it as `after` to read on; null at the end.")
-
-
 async def read_beneficiaries(
-    session: AsyncSession,
-    keys: NikKeys,
-    *,
-    district: str | None,
-    status: Status | None,
-    skill: str | None,
-    after: UUID | None,
-    limit: int,
+    session: AsyncSession, keys: NikKeys, wanted: Wanted, *, sort: Sort = "id", after: UUID | None, limit: int
 ) -> BeneficiaryPage:
-    """Up to `limit` people in the order of their ids; `skill` is a slug."""
-    query = select(PERSON).order_by(PERSON.c.beneficiary_id).limit(limit + 1)
-    if district is not None:
-        query = query.where(PERSON.c.district == district)
-    if status is not None:
-        query = query.where(PERSON.c.status == status.value)
-    if skill is not None:
-        query = query.where((" " + PERSON.c.skills + " ").contains(f" {skill} ", autoescape=True))
-    if after is not None:
-        query = query.where(PERSON.c.beneficiary_id > after)
-    items = [_beneficiary(person_of(row), keys) for row in await session.execute(query)]
-    return BeneficiaryPage(items=items[:limit], next=items[limit - 1].beneficiary_id if len(items) > limit else None)
+    """Up to `limit` people from the one after `after`, who may have moved in the order meanwhile."""
+    which, beyond = _which(wanted), _beyond(sort, after, wanted.district)
+    total = await session.scalar(select(func.count()).select_from(PERSON).where(*which))
+    query = select(PERSON).where(*which, *beyond).order_by(*_order(sort)).limit(limit + 1)
+    rows = (await session.execute(query)).all()
+    items = await _views(session, keys, map(person_of, rows[:limit]))
+    return BeneficiaryPage(items=items, total=total or 0, next=items[-1].beneficiary_id if len(rows) > limit else None)
 
 
-async def read_beneficiary(session: AsyncSession, keys: NikKeys, beneficiary_id: UUID) -> Beneficiary | None:
-    return (await _people(session, keys, [beneficiary_id])).get(beneficiary_id)
+def _which(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.district is not None:
+        found.append(PERSON.c.district == wanted.district)
+    if wanted.status is not None:
+        found.append(PERSON.c.status == wanted.status.value)
+    if wanted.skill is not None:
+        found.append((" " + PERSON.c.skills + " ").contains(f" {wanted.skill} ", autoescape=True))
+    if wanted.ppks_group is not None:
+        slugs = [slug.value for slug, group in PPKS_GROUPS.items() if group is wanted.ppks_group]
+        found.append(PERSON.c.ppks.in_(slugs))
+    if wanted.unit is not None:
+        found.append(PERSON.c.unit == wanted.unit)
+    words = (wanted.name or "").lower().split()
+    return [*found, *(func.lower(PERSON.c.name).contains(word, autoescape=True) for word in words)]
+
+
+def _order(sort: Sort) -> list[ColumnElement[Any]]:
+    column = _SORTED[sort.removeprefix("-")]
+    return [column.desc() if sort.startswith("-") else column.asc(), PERSON.c.beneficiary_id.asc()]
+
+
+def _beyond(sort: Sort, after: UUID | None, district: str | None) -> list[ColumnElement[bool]]:
+    """What comes after this person in the order: so the cursor is an id whatever the order, and holds no name.
+
+    Nothing comes after somebody of another district: or their name could be guessed by who does.
+    """
+    if after is None:
+        return []
+    column, who = _SORTED[sort.removeprefix("-")], PERSON.c.beneficiary_id
+    if column is who:
+        return [who < after if sort.startswith("-") else who > after]
+    last = select(column).where(who == after, *_which(Wanted(district=district))).scalar_subquery()
+    beyond = column < last if sort.startswith("-") else column > last
+    return [or_(beyond, and_(column == last, who > after))]
+
+
+_SORTED: Mapping[str, ColumnElement[Any]] = {
+    "id": PERSON.c.beneficiary_id,
+    "name": func.lower(PERSON.c.name),
+    "birth_date": PERSON.c.birth_date,
+    "recorded_at": PERSON.c.event_time,
+}
+
+
+async def read_beneficiary(session: AsyncSession, keys: NikKeys, beneficiary_id: UUID) -> WholeBeneficiary | None:
+    found = await session.execute(select(PERSON).where(PERSON.c.beneficiary_id == beneficiary_id))
+    if (row := found.first()) is None:
+        return None
+    person = person_of(row)
+    past = (await past_of(session, [beneficiary_id])).get(beneficiary_id, {})
+    (known,) = await _views(session, keys, [person])
+    return WholeBeneficiary(**dict(known), history=_history([*past.values(), person.standing("")]))
+
+
+def _history(standings: Iterable[Standing]) -> list[Transition]:
+    return [
+        Transition(
+            from_=before,
+            to=now.status,
+            on=now.event_time,
+            revision=now.revision,
+            event_id=now.event_id,
+            source=now.source,
+            unusual=unusual,
+        )
+        for before, now, unusual in steps(standings)
+    ]
 
 
 async def look_up(session: AsyncSession, keys: NikKeys, who: Caller, nik: str) -> Known:
@@ -126,49 +206,24 @@ async def look_up(session: AsyncSession, keys: NikKeys, who: Caller, nik: str) -
     )
 
 
-async def read_duplicates(
-    session: AsyncSession, keys: NikKeys, *, state: State, after: UUID | None, limit: int
-) -> DuplicatePage:
-    """Up to `limit` suspicions in the order of their ids."""
-    query = select(DUPLICATE).where(DUPLICATE.c.state == state).order_by(DUPLICATE.c.duplicate_id).limit(limit + 1)
-    if after is not None:
-        query = query.where(DUPLICATE.c.duplicate_id > after)
-    rows = (await session.execute(query)).all()
-    items = await _duplicates(session, keys, rows[:limit])
-    return DuplicatePage(items=items, next=items[-1].duplicate_id if len(rows) > limit else None)
-
-
-async def read_duplicate(session: AsyncSession, keys: NikKeys, duplicate_id: UUID) -> Duplicate:
-    """One that is known to exist."""
-    found = await session.execute(select(DUPLICATE).where(DUPLICATE.c.duplicate_id == duplicate_id))
-    return (await _duplicates(session, keys, [found.one()]))[0]
-
-
-async def _duplicates(session: AsyncSession, keys: NikKeys, rows: Sequence[Row[Any]]) -> list[Duplicate]:
-    people = await _people(session, keys, {who for row in rows for who in (row.first_id, row.second_id)})
-    return [
-        Duplicate(
-            duplicate_id=row.duplicate_id,
-            state=row.state,
-            people=(people[row.first_id], people[row.second_id]),
-            decided_by=row.decided_by,
-            decided_at=row.decided_at,
-            reason=row.reason,
-        )
-        for row in rows
-    ]
-
-
-async def _people(session: AsyncSession, keys: NikKeys, ids: Iterable[UUID]) -> dict[UUID, Beneficiary]:
+async def read_people(session: AsyncSession, keys: NikKeys, ids: Iterable[UUID]) -> dict[UUID, Beneficiary]:
     found = await session.execute(select(PERSON).where(PERSON.c.beneficiary_id.in_(sorted(ids))))
-    return {row.beneficiary_id: _beneficiary(person_of(row), keys) for row in found}
+    return {view.beneficiary_id: view for view in await _views(session, keys, map(person_of, found))}
 
 
-def _beneficiary(person: Person, keys: NikKeys) -> Beneficiary:
+async def _views(session: AsyncSession, keys: NikKeys, people: Iterable[Person]) -> list[Beneficiary]:
+    """Each with whom they are an alias of, in the order given."""
+    found = list(people)
+    aliases = await aliases_of(session, [person.beneficiary_id for person in found])
+    return [view_of(person, keys, aliases.get(person.beneficiary_id)) for person in found]
+
+
+def view_of(person: Person, keys: NikKeys, alias_of: UUID | None = None) -> Beneficiary:
     record = person.record
     consent = record.consent
     return Beneficiary(
         beneficiary_id=person.beneficiary_id,
+        alias_of=alias_of,
         district=person.district,
         district_ref=record.district_ref,
         revision=record.revision,

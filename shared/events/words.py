@@ -315,4 +315,10 @@ WARNINGS = {
         "The same revision was sent with other content; of those the one with the later time counts, as long as there "
         "is no higher revision.",
     ),
+    "unusual_transition": Sentence(
+        "Status ini tidak lazim sesudah status revisi sebelumnya. Bila status ini atau yang sebelumnya keliru, kirim "
+        "catatan yang benar dengan nomor revisi lebih tinggi.",
+        "This status does not usually follow that of the revision before. If it or the one before is wrong, send the "
+        "right record with a higher revision.",
+    ),
 }

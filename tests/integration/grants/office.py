@@ -72,7 +72,12 @@ def person(ref: str = "BJN-1", *, version: int = 1, district: str = BOJONEGORO, 
     return from_service("registry", fact, event_id=f"person/{number}/{version}", time=START, key=str(number))
 
 
-def pair(*refs: str, version: int, decision: Literal["same", "different", "withdrawn"] | None = None) -> Record:
+def pair(
+    *refs: str,
+    version: int,
+    decision: Literal["same", "different", "withdrawn"] | None = None,
+    because: Literal["same_nik", "similar"] = "same_nik",
+) -> Record:
     """Two people of Bojonegoro who may be one: suspected, or decided when there is a decision."""
     first, second = sorted((beneficiary_id(BOJONEGORO, ref) for ref in refs), key=str)
     number = UUID(int=first.int ^ second.int)
@@ -80,7 +85,7 @@ def pair(*refs: str, version: int, decision: Literal["same", "different", "withd
     fact = (
         facts.DuplicateDecided(**common, decision=decision)
         if decision
-        else facts.DuplicateSuspected(**common, because="same_nik")
+        else facts.DuplicateSuspected(**common, because=because)
     )
     return from_service("registry", fact, event_id=f"pair/{number}/{version}", time=START, key=str(number))
 

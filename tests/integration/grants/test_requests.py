@@ -270,6 +270,16 @@ async def test_nobody_is_given_things_while_any_suspicion_about_them_is_undecide
     assert await office.failed() == ["duplicate_suspected"]
 
 
+async def test_whoever_is_only_similar_to_somebody_is_given_things(office: Office) -> None:
+    await office.hear(person(), person("BJN-2"), request())
+    await office.hear(pair("BJN-1", "BJN-2", version=1, because="similar"))
+    assert await office.failed() == []
+    await office.hear(pair("BJN-1", "BJN-2", version=2))
+    assert await office.failed() == ["duplicate_suspected"]
+    await office.hear(pair("BJN-1", "BJN-2", version=3, because="similar"))
+    assert await office.failed() == []
+
+
 async def test_a_suspicion_told_before_the_person_counts(office: Office) -> None:
     await office.hear(pair("BJN-1", "BJN-2", version=1))
     await office.hear(person(), request())

@@ -4,8 +4,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import date
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -26,150 +26,32 @@ from sqlalchemy.exc import IntegrityError
 from deploy.stack import ports
 from deploy.stack.files import ROOT
 from services.registry.app import TOPICS, build
-from services.registry.decisions import Person
 from services.registry.keys import NikKeys
 from services.registry.proof import adopt
-from services.registry.tables import DUPLICATE, METADATA, PERSON, PERSON_COLUMNS, person_of, person_values
+from services.registry.tables import METADATA, PERSON, PERSON_COLUMNS, person_of, person_values
 from shared.database import Database, run
-from shared.embedded import EmbeddedLog
 from shared.events import facts
-from shared.events.catalogue import CATALOGUE
-from shared.events.district import BeneficiaryRecorded, Consent, Disability, Ppks, PpksGroup, Sex, Status
+from shared.events.district import BeneficiaryRecorded, Consent, Disability, PpksGroup, Sex, Status
 from shared.events.envelope import STRUCTURED, Envelope, Record, beneficiary_id, read_record, write_structured
 from shared.runtime import Node
 from shared.security import Role, WrongSecret
 from shared.settings import Settings
-from tests.conflicts import SOURCES, Receipt, Told, arrivals, in_force, wrong_receipts
-from tests.helpers import again, bearer, from_district
+from tests.conflicts import SOURCES, Told, arrivals, in_force, wrong_receipts
+from tests.helpers import again
 from tests.integration.conftest import DatabaseFor
-
-BOJONEGORO, SURABAYA = "3522", "3578"
-NIK = "3522014105900001"
-"""Issued in Bojonegoro to a woman born on 1 May 1990."""
-OTHER_NIK = "3522014105900002"
-NAME = "Siti Contoh"
-
-SITI = BeneficiaryRecorded(
-    district_ref="W-0001",
-    revision=1,
-    name=NAME,
-    sex=Sex.female,
-    birth_date=date(1990, 5, 1),
-    nik=NIK,
-    ppks=Ppks.person_with_disability,
-    disabilities=(Disability.physical, Disability.hearing),
-    status=Status.client,
-    unit="UPT Rehabilitasi Sosial Contoh",
-    skills=("sewing", "handicraft"),
-    consent=Consent(given=True, by="self", form="braille", on=date(2026, 1, 15)),
-    leaves_unit_on=date(2026, 6, 30),
+from tests.integration.registry.office import (
+    BOJONEGORO,
+    NAME,
+    NIK,
+    OTHER_NIK,
+    SITI,
+    SITI_ID,
+    SURABAYA,
+    Office,
+    another,
+    at,
+    event,
 )
-SITI_ID = beneficiary_id(BOJONEGORO, "W-0001")
-
-NOON = datetime(2026, 4, 7, 12, tzinfo=UTC)
-
-
-def at(minute: int) -> datetime:
-    return NOON + timedelta(minutes=minute)
-
-
-def event(
-    data: BeneficiaryRecorded,
-    event_id: str,
-    *,
-    minute: int = 0,
-    district: str = BOJONEGORO,
-    source: str | None = None,
-) -> Record:
-    return from_district(district, data, event_id=event_id, time=at(minute), subject=data.district_ref, source=source)
-
-
-class Office:
-    """A registry without its worker: records are handed to its inbox, calls to its application."""
-
-    def __init__(self, node: Node, client: httpx.AsyncClient) -> None:
-        self.node = node
-        self.client = client
-
-    async def receive(self, *records: Record) -> None:
-        """One batch, one transaction."""
-        async with self.node.database.transaction() as session:
-            await self.node.inbox.apply(session, records)
-
-    async def receipt(self, event_id: str, district: str = BOJONEGORO) -> dict[str, Any]:
-        answer = await self.get(f"/v1/receipts/{event_id}", Role.district_system, district)
-        assert answer.status_code == 200
-        found: dict[str, Any] = answer.json()
-        return found
-
-    async def verdict(self, event_id: str, district: str = BOJONEGORO) -> tuple[str, str, list[str]]:
-        found = await self.receipt(event_id, district)
-        return found["verdict"], found["reason"], found["warnings"]
-
-    async def receipts(self) -> dict[tuple[str, str], Receipt]:
-        """By (event id, source)."""
-        async with self.node.database.reading() as session:
-            found = await run(session, "SELECT event_id, source, verdict, reason, warnings FROM inbox")
-            return {(row[0], row[1]): (row[2], row[3], frozenset(row[4].split())) for row in found}
-
-    async def facts(self) -> list[facts.Fact]:
-        """All that was told to the other services, in order."""
-        async with self.node.database.reading() as session:
-            found = await run(
-                session,
-                "SELECT type, payload FROM outbox WHERE aggregatetype = 'facts.registry' ORDER BY id",
-            )
-            return [CATALOGUE[row.type].decoder.decode(row.payload) for row in found]
-
-    async def person(self, who: UUID = SITI_ID) -> Person:
-        async with self.node.database.reading() as session:
-            found = await session.execute(select(PERSON).where(PERSON.c.beneficiary_id == who))
-            return person_of(found.one())
-
-    async def people(self) -> list[Person]:
-        async with self.node.database.reading() as session:
-            found = await session.execute(select(PERSON).order_by(PERSON.c.beneficiary_id))
-            return [person_of(row) for row in found]
-
-    async def suspicions(self) -> dict[frozenset[UUID], str]:
-        async with self.node.database.reading() as session:
-            found = await session.execute(select(DUPLICATE))
-            return {frozenset((row.first_id, row.second_id)): row.state for row in found}
-
-    def credentials(self, role: Role, district: str | None, sub: str = "somebody") -> dict[str, str]:
-        return bearer(self.node.settings, role, sub, district)
-
-    async def get(self, path: str, role: Role, district: str | None = None, /, **query: str | int) -> httpx.Response:
-        return await self.client.get(path, headers=self.credentials(role, district), params=query)
-
-    async def look_up(self, nik: str, role: Role, district: str | None = None) -> httpx.Response:
-        return await self.client.post("/v1/lookups", headers=self.credentials(role, district), json={"nik": nik})
-
-    async def decide(
-        self, duplicate: str, decision: str, *, key: str | None, role: Role = Role.province_officer
-    ) -> httpx.Response:
-        district = BOJONEGORO if role is Role.district_officer else None
-        headers = self.credentials(role, district, "rini") | ({"Idempotency-Key": key} if key else {})
-        body = {"decision": decision, "reason": "sudah dicek"}
-        return await self.client.post(f"/v1/duplicates/{duplicate}/decision", headers=headers, json=body)
-
-    async def open_duplicate(self) -> str:
-        """The id of the one suspicion that is open."""
-        answer = await self.get("/v1/duplicates", Role.province_officer)
-        (item,) = answer.json()["items"]
-        return str(item["duplicate_id"])
-
-
-@pytest.fixture
-async def office(database_for: DatabaseFor, tmp_path: Path) -> AsyncIterator[Office]:
-    log = EmbeddedLog(tmp_path / "log.db")
-    node = build(Settings(service="registry", var=tmp_path), log, await database_for("registry", METADATA))
-    async with node.database.transaction() as session:
-        await adopt(session, node.app.state.nik_keys)  # as at its first start
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(node.app), base_url="http://registry") as client:
-        yield Office(node, client)
-    await log.close()
-
 
 # --- the newest record of a person --------------------------------------------------------------------------------
 
@@ -283,7 +165,7 @@ async def test_a_conflict_reaches_the_receipt_that_said_accepted_before_an_event
 
 
 async def test_a_conflict_leaves_the_receipt_of_another_system_with_the_same_id_alone(office: Office) -> None:
-    await office.receive(event(namesake("B"), "7", source=SOURCES[0]), event(SITI, "7", source=SOURCES[1]))
+    await office.receive(event(another("B"), "7", source=SOURCES[0]), event(SITI, "7", source=SOURCES[1]))
     await office.receive(event(replace(SITI, unit="UPT Lain"), "8", minute=1, source=SOURCES[1]))
     receipts = await office.receipts()
     assert receipts["7", SOURCES[0]] == ("accepted", "accepted", frozenset())
@@ -431,6 +313,8 @@ async def test_a_row_says_what_its_person_says(office: Office) -> None:
         "UPDATE person SET birth_date = '1899-12-31'",
         "UPDATE duplicate SET state = 'same'",
         "UPDATE duplicate SET first_id = second_id",
+        "UPDATE duplicate SET because = 'similar'",
+        "UPDATE duplicate SET score = 99",
         "DELETE FROM person",
     ],
 )
@@ -444,13 +328,9 @@ async def test_the_schema_refuses_a_state_that_must_not_be(office: Office, mista
 # --- suspected duplicates -----------------------------------------------------------------------------------------
 
 
-def namesake(ref: str, *, nik: str | None = NIK, revision: int = 1) -> BeneficiaryRecorded:
-    return replace(SITI, district_ref=ref, nik=nik, revision=revision)
-
-
 async def test_one_nik_under_two_ids_is_accepted_and_suspected_across_districts(office: Office) -> None:
     await office.receive(event(SITI, "e1"))
-    await office.receive(event(namesake("S-1"), "e2", minute=1, district=SURABAYA))
+    await office.receive(event(another("S-1"), "e2", minute=1, district=SURABAYA))
     assert (await office.verdict("e2", SURABAYA))[0] == "accepted"
     suspected = (await office.facts())[-1]
     assert isinstance(suspected, facts.DuplicateSuspected)
@@ -461,7 +341,7 @@ async def test_one_nik_under_two_ids_is_accepted_and_suspected_across_districts(
 
 
 async def test_three_people_with_one_nik_are_three_pairs_in_one_batch_or_in_three(office: Office) -> None:
-    records = [event(namesake(ref), ref) for ref in ("A", "B", "C", "D", "E", "F")]
+    records = [event(another(ref), ref) for ref in ("A", "B", "C", "D", "E", "F")]
     await office.receive(*records[:3])
     assert list((await office.suspicions()).values()) == ["open"] * 3
     for record in records[3:]:
@@ -471,14 +351,14 @@ async def test_three_people_with_one_nik_are_three_pairs_in_one_batch_or_in_thre
 
 
 async def test_people_without_a_nik_are_not_alike_for_that(office: Office) -> None:
-    await office.receive(event(namesake("A", nik=None), "e1"), event(namesake("B", nik=None), "e2"))
+    await office.receive(event(another("A", nik=None), "e1"), event(another("B", nik=None), "e2"))
     assert await office.suspicions() == {}
 
 
 async def test_a_suspicion_goes_with_its_ground_and_comes_back_with_it(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     for revision, nik in ((2, None), (3, NIK), (4, OTHER_NIK)):
-        await office.receive(event(namesake("B", nik=nik, revision=revision), f"r{revision}", minute=revision))
+        await office.receive(event(another("B", nik=nik, revision=revision), f"r{revision}", minute=revision))
     told = [
         fact for fact in await office.facts() if isinstance(fact, facts.DuplicateSuspected | facts.DuplicateDecided)
     ]
@@ -493,20 +373,22 @@ async def test_a_suspicion_goes_with_its_ground_and_comes_back_with_it(office: O
 
 
 async def test_a_corrected_nik_moves_the_suspicion_to_whom_it_now_belongs(office: Office) -> None:
-    await office.receive(
-        event(namesake("A"), "e1"), event(namesake("B"), "e2"), event(namesake("C", nik=OTHER_NIK), "e3")
-    )
-    await office.receive(event(namesake("B", nik=OTHER_NIK, revision=2), "e4", minute=1))
+    await office.receive(event(another("A"), "e1"), event(another("B"), "e2"), event(another("C", nik=OTHER_NIK), "e3"))
+    await office.receive(event(another("B", nik=OTHER_NIK, revision=2), "e4", minute=1))
     a, b, c = (beneficiary_id(BOJONEGORO, ref) for ref in "ABC")
     assert await office.suspicions() == {frozenset((a, b)): "withdrawn", frozenset((b, c)): "open"}
 
 
-async def test_two_who_take_one_nik_at_the_same_time_in_two_districts_do_not_miss_each_other(office: Office) -> None:
+@pytest.mark.parametrize("nik", [NIK, None])
+async def test_two_of_one_nik_or_one_name_at_the_same_time_in_two_districts_do_not_miss_each_other(
+    office: Office, nik: str | None
+) -> None:
+    twin = replace(SITI, district_ref="S-1", nik=nik)
     database = office.node.database
     second: asyncio.Task[None] | None = None
     async with database.transaction() as session:
         await office.node.inbox.apply(session, [event(SITI, "e1")])
-        second = asyncio.create_task(office.receive(event(namesake("S-1"), "e2", district=SURABAYA)))
+        second = asyncio.create_task(office.receive(event(twin, "e2", district=SURABAYA)))
         if not database.is_sqlite:
             await _somebody_waits_for_a_lock(database)
     await second
@@ -538,19 +420,19 @@ def _pool() -> list[tuple[int, Record]]:
         return data.revision, event(data, event_id, minute=minute, district=district)
 
     return [
-        said(namesake("A"), "a1", 1),
-        said(namesake("A"), "a1-again", 6),
-        said(replace(namesake("A"), status=Status.ex_client), "a1-else", 4),
-        said(replace(namesake("A"), skills=("cooking",)), "a1-tie", 4),
-        said(namesake("A", nik=None, revision=2), "a2", 3),
-        said(namesake("A", nik=OTHER_NIK, revision=3), "a3", 2),
-        said(namesake("A", nik=NIK, revision=3), "a3-else", 5),
-        said(namesake("B"), "b1", 1),
-        said(replace(namesake("B", nik=OTHER_NIK, revision=2), status=Status.moved), "b2", 2),
-        said(replace(namesake("B", revision=3), nik="1"), "b3-invalid", 9),
-        said(namesake("C", nik=OTHER_NIK), "c1", 1, SURABAYA),
-        said(namesake("C", nik=NIK), "c1-else", 2, SURABAYA),
-        said(namesake("C", nik=NIK, revision=2), "c2", 3, SURABAYA),
+        said(another("A"), "a1", 1),
+        said(another("A"), "a1-again", 6),
+        said(replace(another("A"), status=Status.ex_client), "a1-else", 4),
+        said(replace(another("A"), skills=("cooking",)), "a1-tie", 4),
+        said(another("A", nik=None, revision=2), "a2", 3),
+        said(another("A", nik=OTHER_NIK, revision=3), "a3", 2),
+        said(another("A", nik=NIK, revision=3), "a3-else", 5),
+        said(another("B"), "b1", 1),
+        said(replace(another("B", nik=OTHER_NIK, revision=2), status=Status.moved), "b2", 2),
+        said(replace(another("B", revision=3), nik="1"), "b3-invalid", 9),
+        said(another("C", nik=OTHER_NIK), "c1", 1, SURABAYA),
+        said(another("C", nik=NIK), "c1-else", 2, SURABAYA),
+        said(another("C", nik=NIK, revision=2), "c2", 3, SURABAYA),
     ]
 
 
@@ -575,11 +457,11 @@ async def test_any_order_and_repetition_of_the_same_events_ends_in_the_same_stat
     office: Office, history: tuple[list[Record], list[list[Record]]]
 ) -> None:
     chosen, batches = history
-    await _forget_everything(office)
+    await office.forget_everything()
     for record in sorted(chosen, key=lambda record: record.offset):
         await office.receive(again(record))
     expected = await _final_state(office)
-    await _forget_everything(office)
+    await office.forget_everything()
     for batch in batches:
         await office.receive(*map(again, batch))
     assert await _final_state(office) == expected
@@ -591,7 +473,7 @@ async def test_any_order_of_what_two_systems_say_of_one_person_ends_in_the_same_
     office: Office, arriving: tuple[list[Told], list[list[Told]]]
 ) -> None:
     told, batches = arriving
-    await _forget_everything(office)
+    await office.forget_everything()
     for batch in batches:
         await office.receive(*(_recorded(each) for each in batch))
     ruling = in_force(told)
@@ -608,12 +490,6 @@ async def test_any_order_of_what_two_systems_say_of_one_person_ends_in_the_same_
 def _recorded(told: Told) -> Record:
     data = replace(SITI, revision=told.revision, unit=f"UPT {told.content}")
     return event(data, told.event_id, minute=told.minute, source=told.source)
-
-
-async def _forget_everything(office: Office) -> None:
-    async with office.node.database.transaction() as session:
-        for table in ("duplicate", "person", "heard", "inbox", "outbox"):
-            await run(session, f"DELETE FROM {table}")
 
 
 async def _final_state(office: Office) -> object:
@@ -661,6 +537,7 @@ async def test_an_officer_sees_a_person_of_the_own_district_with_four_digits_of_
     assert answer.status_code == 200
     assert answer.json() == {
         "beneficiary_id": str(SITI_ID),
+        "alias_of": None,
         "district": BOJONEGORO,
         "district_ref": "W-0001",
         "revision": 1,
@@ -677,6 +554,17 @@ async def test_an_officer_sees_a_person_of_the_own_district_with_four_digits_of_
         "skills": ["sewing", "handicraft"],
         "leaves_unit_on": "2026-06-30",
         "consent": {"by": "self", "form": "braille", "on": "2026-01-15"},
+        "history": [
+            {
+                "from": None,
+                "to": "client",
+                "on": "2026-04-07T12:00:00Z",
+                "revision": 1,
+                "event_id": "e1",
+                "source": "/district/3522/test",
+                "unusual": False,
+            }
+        ],
     }
 
 
@@ -692,13 +580,13 @@ async def test_a_foreign_person_is_not_found_like_an_unknown_one(office: Office)
 
 @pytest.mark.parametrize("role", [Role.province_officer, Role.auditor, Role.admin])
 async def test_the_province_sees_everybody(office: Office, role: Role) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    await office.receive(event(SITI, "e1"), event(another("S-1"), "e2", district=SURABAYA))
     answer = await office.get("/v1/beneficiaries", role)
     assert {item["district"] for item in answer.json()["items"]} == {BOJONEGORO, SURABAYA}
 
 
 async def test_a_list_never_shows_a_foreign_district(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    await office.receive(event(SITI, "e1"), event(another("S-1"), "e2", district=SURABAYA))
     own = await office.get("/v1/beneficiaries", Role.district_officer, SURABAYA)
     assert [item["district_ref"] for item in own.json()["items"]] == ["S-1"]
     foreign = await office.get("/v1/beneficiaries", Role.district_officer, SURABAYA, district=BOJONEGORO)
@@ -721,7 +609,7 @@ async def test_viewers_treasurers_and_systems_read_no_person(office: Office, rol
 
 
 async def test_a_district_officer_neither_reads_nor_decides_duplicates(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
     assert (await office.get("/v1/duplicates", Role.district_officer, BOJONEGORO)).status_code == 403
     refused = await office.decide(duplicate, "same", key="k", role=Role.district_officer)
@@ -736,7 +624,7 @@ async def test_without_a_token_nothing_is_answered(office: Office) -> None:
 
 async def test_pages_follow_each_other_without_gap_or_repeat(office: Office) -> None:
     refs = [f"W-{number}" for number in range(5)]
-    await office.receive(*(event(namesake(ref, nik=None), ref) for ref in refs))
+    await office.receive(*(event(another(ref, nik=None), ref) for ref in refs))
     seen: list[str] = []
     query: dict[str, str | int] = {"limit": 2}
     for expected in (2, 2, 1):
@@ -749,16 +637,16 @@ async def test_pages_follow_each_other_without_gap_or_repeat(office: Office) -> 
 
 
 async def test_a_full_last_page_says_that_it_is_the_last(office: Office) -> None:
-    await office.receive(event(namesake("A"), "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(another("A"), "e1"), event(another("B"), "e2"))
     assert (await office.get("/v1/beneficiaries", Role.admin, limit=2)).json()["next"] is None
     assert (await office.get("/v1/duplicates", Role.admin, limit=1)).json()["next"] is None
 
 
 async def test_the_list_is_filtered_by_district_status_and_skill(office: Office) -> None:
     await office.receive(
-        event(namesake("A", nik=None), "e1"),
-        event(replace(namesake("B", nik=None), status=Status.ex_client, skills=("sew_ing",)), "e2"),
-        event(replace(namesake("C", nik=None), skills=("cooking", "sewing")), "e3", district=SURABAYA),
+        event(another("A", nik=None), "e1"),
+        event(replace(another("B", nik=None), status=Status.ex_client, skills=("sew_ing",)), "e2"),
+        event(replace(another("C", nik=None), skills=("cooking", "sewing")), "e3", district=SURABAYA),
     )
 
     async def refs(**query: str) -> set[str]:
@@ -781,7 +669,7 @@ async def test_a_query_out_of_bounds_is_refused(office: Office, query: dict[str,
 
 
 async def test_a_lookup_tells_where_a_nik_is_known_and_the_ids_of_the_own_district(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    await office.receive(event(SITI, "e1"), event(another("S-1"), "e2", district=SURABAYA))
     surabaya = str(beneficiary_id(SURABAYA, "S-1"))
     own = await office.look_up(NIK, Role.district_officer, SURABAYA)
     assert own.json() == {"known": True, "districts": [BOJONEGORO, SURABAYA], "beneficiary_ids": [surabaya]}
@@ -792,7 +680,7 @@ async def test_a_lookup_tells_where_a_nik_is_known_and_the_ids_of_the_own_distri
 
 
 async def test_a_suspected_duplicate_is_shown_with_both_people(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("S-1"), "e2", district=SURABAYA))
+    await office.receive(event(SITI, "e1"), event(another("S-1"), "e2", district=SURABAYA))
     (item,) = (await office.get("/v1/duplicates", Role.province_officer, state="open")).json()["items"]
     assert item["because"] == "same_nik"
     assert {person["district"] for person in item["people"]} == {BOJONEGORO, SURABAYA}
@@ -802,7 +690,7 @@ async def test_a_suspected_duplicate_is_shown_with_both_people(office: Office) -
 
 @pytest.mark.parametrize("decision", ["same", "different"])
 async def test_a_decision_closes_the_suspicion_and_is_told_once(office: Office, decision: str) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
     answer = await office.decide(duplicate, decision, key="k1")
     assert answer.status_code == 200
@@ -815,7 +703,7 @@ async def test_a_decision_closes_the_suspicion_and_is_told_once(office: Office, 
 
 
 async def test_a_second_decision_is_refused_with_the_one_that_stands(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
     await office.decide(duplicate, "different", key="k1")
     answer = await office.decide(duplicate, "same", key="k2")
@@ -824,32 +712,32 @@ async def test_a_second_decision_is_refused_with_the_one_that_stands(office: Off
 
 
 async def test_of_two_officers_who_decide_at_once_one_is_refused(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
     answers = await asyncio.gather(*(office.decide(duplicate, "same", key=key) for key in ("k1", "k2", "k3")))
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
 
 
 async def test_a_decision_outlives_its_ground(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     await office.decide(await office.open_duplicate(), "different", key="k1")
     told = len(await office.facts())
-    await office.receive(event(namesake("B", nik=None, revision=2), "e3", minute=1))
-    await office.receive(event(namesake("B", revision=3), "e4", minute=2))
+    await office.receive(event(another("B", nik=None, revision=2), "e3", minute=1))
+    await office.receive(event(another("B", revision=3), "e4", minute=2))
     assert list((await office.suspicions()).values()) == ["different"]
     assert len(await office.facts()) == told
 
 
 async def test_a_withdrawn_suspicion_cannot_be_decided(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
-    await office.receive(event(namesake("B", nik=None, revision=2), "e3", minute=1))
+    await office.receive(event(another("B", nik=None, revision=2), "e3", minute=1))
     answer = await office.decide(duplicate, "same", key="k1")
     assert (answer.status_code, answer.json()["decision"]) == (409, "withdrawn")
 
 
 async def test_a_decision_needs_a_key_a_reason_and_a_suspicion(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(namesake("B"), "e2"))
+    await office.receive(event(SITI, "e1"), event(another("B"), "e2"))
     duplicate = await office.open_duplicate()
     assert (await office.decide(duplicate, "same", key=None)).json()["code"] == "idempotency_key_missing"
     assert (await office.decide(duplicate, "perhaps", key="k1")).status_code == 422
