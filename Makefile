@@ -19,6 +19,7 @@ CODE ?=
 ROTATE ?=
 REVOKE ?=
 SERVICE ?= reporting
+ARGS ?=
 # Where the state lies: in VAR, else of whatever was started last (demo: var/demo, run: var/local, stack: var).
 STATE = $(if $(VAR),$(VAR),$(or $(shell cat var/current 2>/dev/null),var/demo))
 started = $(if $(VAR),,@mkdir -p var && echo $(1) > var/current)
@@ -47,6 +48,7 @@ $(VENV)/dev: requirements-dev.lock | $(VENV)/bin/python
 lock: $(VENV)/dev ## Pin all dependencies again, with hashes (after a change in pyproject.toml)
 	@$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe -o requirements.lock pyproject.toml
 	@$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --extra stack --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	@for peer in benchmarks/peers/*/requirements.in; do (cd $$(dirname $$peer) && $(CURDIR)/$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe -o requirements.lock requirements.in) || exit 1; done
 
 # --- run ---------------------------------------------------------------------------------------------------------
 
@@ -91,6 +93,10 @@ reconcile: $(VENV)/runtime ## Prove every total from stored facts: [VAR=…]
 rebuild: $(VENV)/runtime ## Views from stored facts, in place of the present ones: [VAR=…]
 	@$(PY) -m deploy.local operate --var $(STATE) reporting rebuild
 
+.PHONY: what-if
+what-if: $(VENV)/runtime ## What another growth rule would change: RULE=n or CANDIDATE=file.toml [VAR=…]
+	@$(PY) -m deploy.local operate --var $(STATE) reporting what-if $(if $(RULE),--rule $(RULE)) $(if $(CANDIDATE),--candidate $(CANDIDATE))
+
 .PHONY: redrive
 redrive: $(VENV)/runtime ## Apply quarantined records again: [VAR=…]
 	@for service in registry grants reporting; do echo "$$service:"; $(PY) -m deploy.local operate --var $(STATE) $$service redrive || left=1; done; exit $${left:-0}
@@ -115,8 +121,8 @@ test: $(VENV)/dev ## Everything, on real Kafka, PostgreSQL, Redis and Chromium; 
 	@$(PY) -m pytest
 
 .PHONY: bench
-bench: $(VENV)/dev ## Speed, as ratios in one run
-	@$(PY) -m benchmarks
+bench: $(VENV)/dev ## Speed, as ratios in one run; ARGS="--quick", ARGS="--only reads", ARGS=--help
+	@$(PY) -m benchmarks $(ARGS)
 
 .PHONY: clean
 clean: ## Remove state, environment and caches

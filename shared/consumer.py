@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from shared import offsets
 from shared.database import Database, now, run
-from shared.events.envelope import Record
+from shared.events.envelope import Record, microseconds
 from shared.failpoint import reached
 from shared.inbox import Inbox
 from shared.log import Log, Partition, Subscription
@@ -31,8 +30,10 @@ class Deferred(Protocol):
 
 
 IDLE_SECONDS = 0.5
-SETTLE_SECONDS = 5.0
-"""Under a load that never lets up, a part of what was put off is done at least this often."""
+SETTLE_SECONDS = (0.2, 5.0)
+"""While events come, what was put off is done this often; while the log is full, a part of it this often."""
+BOOKMARK_SECONDS = 1.0
+"""The bookmark costs a call to the broker, as long as a small batch takes: while events come, one a second."""
 
 UNSURE_SECONDS = 5.0
 """Ten times the pause between two looks at the log."""
@@ -43,23 +44,41 @@ class Stalled(Exception):
 
 
 class Progress:
-    """How far this worker is, for the dashboard's `lag`, the metrics and the readiness."""
+    """How far a consumer is, for the dashboard's `lag`, the metrics and the readiness."""
 
     def __init__(self) -> None:
-        self.behind = 0
-        self.caught_up_at: datetime = now()
         self.gaps: set[Partition] = set()
+        self._began_us = microseconds(now())
+        self._looked_us: int | None = None
+        self._left: Mapping[Partition, int] = {}
+        self._since_us: dict[Partition, int | None] = {}
+        """Of partitions with something left: all of it came to the log after this moment, as far as known."""
+
+    @property
+    def behind(self) -> int:
+        return sum(self._left.values())
+
+    @property
+    def moving(self) -> int:
+        """What is left in partitions that are not halted: there standing still is a fault."""
+        return sum(count for partition, count in self._left.items() if partition not in self.gaps)
 
     @property
     def seconds(self) -> float:
         """0 when all is applied. A worker that could not look lately, the log being away, does not know that it is."""
-        age = max(0.0, (now() - self.caught_up_at).total_seconds())
-        return age if self.behind or age > UNSURE_SECONDS else 0.0
+        known = [self._since_us[partition] or self._began_us for partition in self._left]
+        oldest_us = min(known, default=self._looked_us or self._began_us)
+        age = max(0.0, (microseconds(now()) - oldest_us) / 1e6)
+        return age if self._left or age > UNSURE_SECONDS else 0.0
 
-    def note(self, behind: int) -> None:
-        self.behind = behind
-        if not behind:
-            self.caught_up_at = now()
+    def note(self, left: Mapping[Partition, int], applied: Mapping[Partition, int | None]) -> None:
+        """`left` is what the log holds beyond what is applied; `applied`: when it took the last of that, if it says."""
+        since_us = {partition: self._since_us.get(partition, self._looked_us) for partition in left}
+        for partition, taken_us in applied.items():
+            if partition in since_us and taken_us is not None:
+                since_us[partition] = max(since_us[partition] or 0, taken_us)
+        self._left, self._since_us = left, since_us
+        self._looked_us = microseconds(now())
 
 
 class Together:
@@ -69,6 +88,7 @@ class Together:
         self.parts: list[Progress] = []
         self.settling = asyncio.Lock()
         """Held by the one that does what was put off: two would do the same."""
+        self.settled = 0.0
 
     @property
     def behind(self) -> int:
@@ -126,7 +146,10 @@ class Consumer:
         self._deferred = deferred or _NothingDeferred()
         self._announce = announce
         self._doubted: dict[Partition, int] = {}
-        self._settled = 0.0
+        self._unsettled = False
+        self._bookmarked = 0.0
+        self._following: dict[Partition, int] = {}
+        self._applied: Mapping[Partition, int | None] = {}
         self._moved = 0.0
         self.progress = Progress()
         self._together = together or Together()
@@ -140,6 +163,7 @@ class Consumer:
         """
         self._moved = time.monotonic()
         self._doubted.clear()
+        self._following.clear()
         self.progress.gaps.clear()  # a new subscription looks again, and halts again what is still lost
         self._metrics.gauge("gaps", len(self._together.gaps))
         async with self._log.subscribe(self._group, self._topics, self.positions) as subscription:
@@ -154,18 +178,22 @@ class Consumer:
             return await offsets.following(session, list(partitions), lock=False)
 
     async def _step(self, subscription: Subscription, stopping: asyncio.Event) -> None:
-        records = await subscription.read(limit=self._batch, timeout=IDLE_SECONDS)  # 1 read a batch
+        timeout = SETTLE_SECONDS[0] if self._unsettled else IDLE_SECONDS
+        records = await subscription.read(limit=self._batch, timeout=timeout)  # 1 read a batch
         started = time.monotonic()
         full = len(records) >= self._batch
         changed = await self._commit(subscription, records) if records else False
-        if not full or started - self._settled > SETTLE_SECONDS:
+        if not records:
+            await self._bookmark(subscription)
+        self._unsettled = bool(records) and started - self._together.settled < SETTLE_SECONDS[full]
+        if not self._unsettled:
             changed = await self._settle(stopping, everything=not full) or changed
-            self._settled = time.monotonic()
+            self._together.settled = time.monotonic()
         if changed:
             await self._announce()  # 7
             self._metrics.batch_seconds.observe(time.monotonic() - started)
-        self.progress.note(await subscription.behind())
-        self._watch(subscription, await subscription.behind(but=self.progress.gaps), moved=bool(records))
+        self.progress.note(await subscription.behind(), self._applied)
+        self._watch(subscription, moved=bool(records))
 
     async def _commit(self, subscription: Subscription, records: Sequence[Record]) -> bool:
         reached("read")
@@ -174,16 +202,24 @@ class Consumer:
             if fresh:
                 await self._inbox.apply(session, fresh)  # 4 apply
                 reached("row saved")
-                await offsets.save(session, following, fresh)
+                self._applied = await offsets.save(session, following, fresh)
             reached("applied")
         # 5 the transaction is committed
         reached("committed")
-        await subscription.bookmark(following)  # 6
+        self._following |= following
+        if time.monotonic() - self._bookmarked > BOOKMARK_SECONDS:
+            await self._bookmark(subscription)  # 6
         reached("bookmarked")
         if len(fresh) < len(records):
             self._metrics.count("events_dropped_total", len(records) - len(fresh))
             await self._look_for_lost_ends(subscription)
         return bool(fresh)
+
+    async def _bookmark(self, subscription: Subscription) -> None:
+        if self._following:
+            await subscription.bookmark(self._following)
+            self._following = {}
+            self._bookmarked = time.monotonic()
 
     async def _settle(self, stopping: asyncio.Event, *, everything: bool) -> bool:
         """Apply what was set free by an officer's call or another worker, and do what was put off: all or one part.
@@ -285,11 +321,10 @@ class Consumer:
             **more,
         )
 
-    def _watch(self, subscription: Subscription, behind: int, *, moved: bool) -> None:
-        """`behind` leaves out the halted partitions: their standing still is known, that of the others is not."""
+    def _watch(self, subscription: Subscription, *, moved: bool) -> None:
         self._metrics.gauge("events_behind", self._together.behind)
         self._metrics.gauge("seconds_behind", self._together.seconds)
-        stuck = behind > 0 or not subscription.assigned
+        stuck = self.progress.moving > 0 or not subscription.assigned
         if moved or not stuck:
             self._moved = time.monotonic()
         elif time.monotonic() - self._moved > self._stall:

@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -186,10 +186,10 @@ class EmbeddedSubscription:
     def halt(self, partition: Partition) -> None:
         self._halted.add(partition.topic)
 
-    async def behind(self, *, but: Collection[Partition] = ()) -> int:
+    async def behind(self) -> Mapping[Partition, int]:
         async with self._log._reading() as connection:
             following = await self._log._following(connection, list(self._next))
-        return sum(max(0, following[topic] - at) for topic, at in self._next.items() if Partition(topic, 0) not in but)
+        return {Partition(topic, 0): following[topic] - at for topic, at in self._next.items() if following[topic] > at}
 
     async def leave(self) -> None:
         async with self._log._writing() as connection:

@@ -15,8 +15,9 @@ from shared.database import lock_districts, run, set_wise
 from shared.events import receipts
 from shared.events.catalogue import Event, Invalid, Undecodable, decode, topic_district
 from shared.events.clock import TIME_IN_FUTURE, judge_clock
+from shared.events.control import MANIFEST
 from shared.events.districts import DISTRICTS
-from shared.events.envelope import Record, source_district
+from shared.events.envelope import Record, microseconds, source_district
 from shared.events.receipts import Answer, Verdict
 from shared.inbox_rows import Arrival, Seen
 from shared.telemetry import Metrics
@@ -38,12 +39,14 @@ class Inbox:
         held = _districts(arrivals)
         await lock_districts(session, held)
         fresh, again = await rows.split_seen(session, arrivals)
-        answered = await self._answer(session, await _hold_back(session, fresh))
-        await rows.quarantine(session, [pair for pair in answered if pair[1].verdict is Verdict.quarantined])
-        await rows.park(session, [pair for pair in answered if pair[1].waits_for is not None])
-        await rows.record_new(session, answered)
+        kept = await _hold_back(session, fresh)
+        for part in (_others(kept), _manifests(kept)):  # a manifest counts what came beside it, too
+            answered = await self._answer(session, part)
+            await rows.quarantine(session, [pair for pair in answered if pair[1].verdict is Verdict.quarantined])
+            await rows.park(session, [pair for pair in answered if pair[1].waits_for is not None])
+            await rows.record_new(session, answered)
+            self._count(answered)
         await rows.record_again(session, again)
-        self._count(answered)
         await self.drain(session, held)
 
     async def drain(self, session: AsyncSession, held: Collection[str] | None = None) -> int:
@@ -111,7 +114,9 @@ class Inbox:
         await lock_districts(session, _district_or_all(known_as))
         arrival = self._read(record)
         await self._release(session, number, record, "discarded")
-        given_up = Arrival(known_as, arrival.type if arrival else "", record, None, None)
+        given_up = Arrival(
+            known_as, arrival.type if arrival else "", record, None, None, time_us=arrival.time_us if arrival else None
+        )
         await rows.record_verdicts(session, [(given_up, receipts.rejected("discarded"))])
         await self.drain(session, _district_or_all(known_as))
         return True
@@ -125,8 +130,10 @@ class Inbox:
             answer = receipts.quarantined(error.reason, error.detail)
             envelope = error.envelope
             place = f"{record.topic}/{record.partition}/{record.offset}"
-            key = Seen(district or "", envelope.id, envelope.source) if envelope else Seen(district or "", place, "")
-            return Arrival(key, envelope.type if envelope else "", record, None, answer)
+            if envelope is None:
+                return Arrival(Seen(district or "", place, ""), "", record, None, answer)
+            key = Seen(district or "", envelope.id, envelope.source)
+            return Arrival(key, envelope.type, record, None, answer, time_us=microseconds(envelope.time))
         except Invalid as error:
             key = Seen(district or "", error.envelope.id, error.envelope.source)
             answer = receipts.rejected("invalid_data", error.detail)
@@ -134,7 +141,7 @@ class Inbox:
                 answer = receipts.quarantined("invalid_data", error.detail)
             elif source_district(error.envelope.source) != district:
                 answer = receipts.rejected("district_mismatch")
-            return Arrival(key, error.envelope.type, record, None, answer)
+            return Arrival(key, error.envelope.type, record, None, answer, time_us=microseconds(error.envelope.time))
         envelope = event.envelope
         if district is None and envelope.type not in self._handlers:
             return None
@@ -143,7 +150,7 @@ class Inbox:
         if refusal is None and clock == TIME_IN_FUTURE:
             refusal = receipts.rejected(TIME_IN_FUTURE)
         key = Seen(district or "", envelope.id, envelope.source)
-        return Arrival(key, envelope.type, record, event, refusal, clock)
+        return Arrival(key, envelope.type, record, event, refusal, clock, time_us=microseconds(envelope.time))
 
     def _refuse(self, event: Event, district: str | None) -> Answer | None:
         """What is wrong with an event before anyone looks into its data."""
@@ -228,6 +235,14 @@ async def _hold_back(session: AsyncSession, arrivals: Sequence[Arrival]) -> list
             blocked.add(place)
         kept.append(arrival)
     return kept
+
+
+def _others(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    return [arrival for arrival in arrivals if arrival.type != MANIFEST]
+
+
+def _manifests(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    return [arrival for arrival in arrivals if arrival.type == MANIFEST]
 
 
 def _districts(arrivals: Sequence[Arrival]) -> set[str]:

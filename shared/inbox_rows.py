@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared import last_heard
 from shared.database import insert, now, run, run_many, set_wise
 from shared.events import receipts
 from shared.events.catalogue import Event, topic_district
+from shared.events.control import rupiah_of
 from shared.events.districts import DISTRICTS
 from shared.events.envelope import Record
 from shared.events.receipts import Answer, Receipt
@@ -29,6 +31,7 @@ class Arrival(NamedTuple):
     """A record on its way to a verdict. Exactly one of `event` and `answer` is set at first.
 
     `warning`: a code for the receipt, whatever the handlers say of the event.
+    `time_us`: the event's own time in microseconds since 1970, where it could be read.
     """
 
     key: Seen
@@ -37,6 +40,7 @@ class Arrival(NamedTuple):
     event: Event | None
     answer: Answer | None
     warning: str | None = None
+    time_us: int | None = None
 
 
 async def split_seen(session: AsyncSession, arrivals: Sequence[Arrival]) -> tuple[list[Arrival], list[Arrival]]:
@@ -169,12 +173,14 @@ async def record_new(session: AsyncSession, answered: Sequence[tuple[Arrival, An
         {**_VERDICT_COLUMNS, "at": "timestamptz", "deliveries": "int"},
         [(*_verdict_row(arrival, answer), moment, 1) for arrival, answer in answered],
     )
+    await _note_heard(session, answered)
     await _publish(session, answered)
 
 
 async def record_verdicts(session: AsyncSession, answered: Sequence[tuple[Arrival, Answer]]) -> None:
-    """The final verdicts of events that had been waiting or quarantined."""
+    """The final verdicts of events that had been waiting or quarantined, which perhaps could not be read at first."""
     await amend(session, answered)
+    await _note_heard(session, answered)
     await _publish(session, answered)
 
 
@@ -184,7 +190,8 @@ async def amend(session: AsyncSession, answered: Sequence[tuple[Arrival, Answer]
         return
     await set_wise(
         session,
-        """UPDATE inbox SET verdict = r.verdict, reason = r.reason, detail = r.detail, warnings = r.warnings, at = :at
+        """UPDATE inbox SET verdict = r.verdict, reason = r.reason, detail = r.detail, warnings = r.warnings, at = :at,
+               time_us = coalesce(inbox.time_us, r.time_us), rupiah = coalesce(inbox.rupiah, r.rupiah)
            FROM {rows} WHERE inbox.district = r.district AND inbox.event_id = r.event_id AND inbox.source = r.source""",
         _VERDICT_COLUMNS,
         [_verdict_row(arrival, answer) for arrival, answer in answered],
@@ -247,11 +254,26 @@ _VERDICT_COLUMNS = {
     "reason": "text",
     "detail": "text",
     "warnings": "text",
+    "time_us": "bigint",
+    "rupiah": "bigint",
 }
 
 
 def _verdict_row(arrival: Arrival, answer: Answer) -> tuple[Any, ...]:
-    return (*arrival.key, arrival.type, answer.verdict, answer.reason, answer.detail, " ".join(answer.warnings))
+    return (
+        *arrival.key,
+        arrival.type,
+        answer.verdict,
+        answer.reason,
+        answer.detail,
+        " ".join(answer.warnings),
+        arrival.time_us,
+        rupiah_of(arrival.event),
+    )
+
+
+async def _note_heard(session: AsyncSession, answered: Sequence[tuple[Arrival, Answer]]) -> None:
+    await last_heard.note(session, [(arrival.key.district, arrival.type, arrival.time_us) for arrival, _ in answered])
 
 
 def _is_sqlite(session: AsyncSession) -> bool:

@@ -5,12 +5,14 @@ It looks at the envelope only. What concerns the data is answered by receipt, as
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import json
 
+from shared import manifests
 from shared.database import run
 from shared.events import receipts
 from shared.events.catalogue import CATALOGUE, intake_topic
+from shared.events.control import MANIFEST
 from shared.events.envelope import (
     BATCH,
     STRUCTURED,
@@ -70,29 +72,40 @@ async def receipt(
     event_id: str,
     here: Here,
     who: Annotated[Caller, Depends(allow(Role.district_system, Role.district_officer))],
+    source: Annotated[str | None, Query(max_length=128, examples=["/district/3522/simdu"])] = None,
 ) -> Response:
-    """404 until there is one. `deliveries` says how often the event came."""
-    if not event_id.isprintable():
+    """404 until there is one. `deliveries` says how often the event came.
+
+    Ids are unique per source: of two systems with one id, `source` says whose is meant; without it the later receipt
+    is shown.
+    """
+    if not f"{event_id}{source or ''}".isprintable():
         raise Refused("not_found")
     async with here.database.reading() as session:
         found = await run(
             session,
-            "SELECT type, verdict, reason, detail, warnings, at, deliveries FROM inbox "
-            "WHERE district = :district AND event_id = :event_id ORDER BY at DESC",
+            "SELECT source, type, verdict, reason, detail, warnings, at, deliveries FROM inbox "
+            "WHERE district = :district AND event_id = :event_id AND source = coalesce(:source, source) "
+            "ORDER BY at DESC LIMIT 1",
             district=who.district,
             event_id=event_id,
+            source=source,
         )
         row = found.first()
-    if row is None:
-        raise Refused("not_found")
-    answer = receipts.Answer(receipts.Verdict(row.verdict), row.reason, row.detail)
+        if row is None:
+            raise Refused("not_found")
+        verdict, warnings = receipts.Verdict(row.verdict), tuple(row.warnings.split())
+        answer = receipts.Answer(verdict, row.reason, row.detail, warnings)
+        if row.type == MANIFEST:
+            named = {"district": str(who.district), "source": row.source, "event_id": event_id}
+            answer = await manifests.present_answer(session, answer, **named)
     body = {
         "event_id": event_id,
         "event_type": row.type,
-        "verdict": row.verdict,
-        "reason": row.reason,
+        "verdict": answer.verdict,
+        "reason": answer.reason,
         "message": receipts.message(answer),
-        "warnings": row.warnings.split(),
+        "warnings": answer.warnings,
         "at": row.at,
         "deliveries": row.deliveries,
     }
@@ -107,7 +120,7 @@ def _record(service: str, who: Caller, part: bytes, index: int) -> tuple[str, Ou
         code = {"too_large": "too_large", "not_json": "malformed"}.get(error.reason, "invalid_request")
         raise _BadEvent(code, index, error.detail) from None
     entry = CATALOGUE.get(envelope.type)
-    if entry is None or entry.family != "intake" or entry.service != service:
+    if entry is None or entry.family != "intake" or service not in entry.services:
         where = f"send it to {entry.service}" if entry and entry.family == "intake" else "see the list in the contract"
         raise _BadEvent("unknown_type", index, where)
     if who.district is None or source_district(envelope.source) != who.district:

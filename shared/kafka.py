@@ -6,7 +6,7 @@ answers one of these.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import groupby
 
@@ -307,7 +307,7 @@ class KafkaSubscription:
             self._halted.add(found)
             self._consumer.pause(found)
 
-    async def behind(self, *, but: Collection[Partition] = ()) -> int:
+    async def behind(self) -> Mapping[Partition, int]:
         """Asks for the ends now and then: what fetching has seen stands still when fetching silently has (#712)."""
         assigned = self._consumer.assignment()
         try:
@@ -315,9 +315,10 @@ class KafkaSubscription:
                 if time.monotonic() - self._ends_asked > _ENDS_SECONDS:
                     self._ends = await self._consumer.end_offsets(assigned)
                     self._ends_asked = time.monotonic()
-                return sum([await self._left(partition) for partition in assigned if partition not in but])
+                left = {Partition(*partition): await self._left(partition) for partition in assigned}
         except (KafkaError, TimeoutError, OSError) as error:
             raise LogUnavailable(repr(error)) from error
+        return {partition: count for partition, count in left.items() if count}
 
     async def _left(self, partition: TopicPartition) -> int:
         """Nothing for a partition that a rebalance took away meanwhile."""

@@ -1,6 +1,6 @@
 """The port to the log: append durably, subscribe in a group. Kafka and the embedded log behave alike behind it."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
@@ -54,8 +54,8 @@ class Subscription(Protocol):
         """Read nothing more from this partition while this subscription lives."""
         ...
 
-    async def behind(self, *, but: Collection[Partition] = ()) -> int:
-        """How many records the log holds that `read` has not returned, as far as known, but for some partitions."""
+    async def behind(self) -> Mapping[Partition, int]:
+        """How many records the log holds that `read` has not returned, as far as known, where there are any."""
         ...
 
     @property

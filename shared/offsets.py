@@ -50,8 +50,10 @@ async def last_applied(session: AsyncSession, topics: Collection[str]) -> Mappin
     return {Partition(row.topic, row.partition): (row.last, row.last_taken_us) for row in found if row.topic in topics}
 
 
-async def save(session: AsyncSession, following: Mapping[Partition, int], applied: Sequence[Record]) -> None:
-    """`applied`: the last of each partition says which log they came from."""
+async def save(
+    session: AsyncSession, following: Mapping[Partition, int], applied: Sequence[Record]
+) -> Mapping[Partition, int | None]:
+    """`applied`: the last of each partition says which log they came from. Returns when the log took those."""
     last = {Partition(record.topic, record.partition): record.taken_us for record in applied}
     await set_wise(
         session,
@@ -60,3 +62,4 @@ async def save(session: AsyncSession, following: Mapping[Partition, int], applie
         {**_PLACE, "next": "bigint", "taken_us": "bigint"},
         [(*partition, following[partition], taken_us) for partition, taken_us in last.items()],
     )
+    return last

@@ -46,6 +46,21 @@ TITLES: dict[str, Sentence] = {
     "already_decided": Sentence(
         "Dugaan data ganda ini sudah diputuskan.", "This suspected duplicate has already been decided."
     ),
+    "no_report": Sentence(
+        "Usaha ini belum punya laporan; belum ada yang dapat dinilai lain.",
+        "This business has no report yet; there is nothing to judge differently.",
+    ),
+    "until_out_of_range": Sentence(
+        "Bulan akhir harus dari bulan laporan terbaru sampai paling lama 12 bulan sesudahnya.",
+        "The end month must be the newest reported month, or at most 12 months after it.",
+    ),
+    "no_override": Sentence(
+        "Tidak ada penetapan petugas yang berlaku untuk usaha ini.", "No override is in force for this business."
+    ),
+    "not_on_worklist": Sentence(
+        "Baris ini tidak ada di daftar kerja, atau sudah tentang bulan lain; muat ulang daftarnya.",
+        "This line is not on the worklist, or is by now about another month; read the list again.",
+    ),
     "not_found": Sentence("Tidak ditemukan.", "Not found."),
     "unauthenticated": Sentence(
         "Token tidak ada, salah, atau sudah kedaluwarsa.", "The token is missing, wrong or expired."
@@ -66,6 +81,10 @@ TITLES: dict[str, Sentence] = {
     "unavailable": Sentence(
         "Layanan belum dapat menjawab; coba lagi sebentar lagi.",
         "The service cannot answer yet; try again soon.",
+    ),
+    "too_many_streams": Sentence(
+        "Terlalu banyak halaman yang sedang mengikuti perubahan; coba lagi sebentar lagi.",
+        "Too many pages are following the changes; try again soon.",
     ),
     "internal": Sentence(
         "Ada kesalahan pada layanan; kejadian ini tercatat.", "The service made a mistake; it is on record."

@@ -16,17 +16,20 @@ import msgspec
 import uvicorn
 import uvloop
 from fastapi import FastAPI, Response
+from starlette.types import ASGIApp
 
-from shared import intake, web
+from shared import intake, manifests, web
 from shared.consumer import Consumer, Deferred, Together
 from shared.database import Database, is_transient, run
 from shared.embedded import EmbeddedLog
+from shared.events.control import MANIFEST
 from shared.inbox import Handler, Inbox
 from shared.kafka import KafkaLog
 from shared.log import Log, LogUnavailable
 from shared.outbox import Relay, run_relay
 from shared.security import LocalKey, Verifier, WrongSecret
 from shared.settings import Settings
+from shared.sockets import attentive, raise_file_limit
 from shared.telemetry import Metrics, kinds, logger, places
 
 _BACKOFF_SECONDS = (0.2, 5.0)
@@ -72,7 +75,7 @@ class Node:
         self._faults: dict[str, tuple[float, str]] = {}
         self.background: dict[str, Background] = {}
         """More to run beside the web side, whatever the role: e.g. listening for announcements."""
-        self.inbox = Inbox(handlers, self.metrics)
+        self.inbox = Inbox({**handlers, MANIFEST: manifests.taking(name)}, self.metrics)
         self.relay = Relay(name, self.database, log, self.metrics)
         more = {"announce": announce} if announce else {}
         self.progress = Together()
@@ -98,8 +101,11 @@ class Node:
         limited = self.database.within(web.DATABASE_SECONDS)
         self.context = web.Context(name, limited, log, verifier, self.metrics, self.logger)
         self.app = FastAPI(title=title, version="1")
+        self.served: ASGIApp = self.app
+        """What the server is given: the application, or what a service puts in front of it."""
         web.install(self.app, self.context)
         self.app.include_router(intake.router)
+        self.app.include_router(manifests.router)
         self._add_probes()
 
     @asynccontextmanager
@@ -231,7 +237,7 @@ def serve(node: Node) -> None:
     async def main() -> None:
         try:
             async with node.running():
-                await serve_all(node.app, [node], host=node.settings.host, port=node.settings.port)
+                await serve_all(node.served, [node], host=node.settings.host, port=node.settings.port)
                 asyncio.get_running_loop().call_later(_END_SECONDS, _give_up, node)
         finally:  # a thread of the embedded log would keep a failed process from ending
             await node.log.close()
@@ -268,21 +274,21 @@ def _give_up(node: Node) -> None:
 
 async def serve_all(app: object, nodes: Sequence[Node], *, host: str, port: int) -> None:
     """Serve one application over nodes already running until SIGTERM or SIGINT; then tell the nodes to stop."""
-    server = _Server(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=3,
-            server_header=False,
-        )
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+        server_header=False,
     )
+    server = _Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop, nodes)
-    await server.serve()
+    raise_file_limit()
+    await server.serve(sockets=[attentive(config.bind_socket())])
     for node in nodes:
         node.stopping.set()
 

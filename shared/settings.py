@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     )
     batch: int = Field(default=2000, ge=1, le=5_000, description="The most events in one transaction.")
     pool: int = Field(default=8, ge=2, le=64, description="The most database connections of this process.")
+    streams: int = Field(default=2500, ge=1, description="The most pages that follow changes by one process at once.")
+    streams_each: int = Field(default=50, ge=1, description="The most of these by one caller, the `sub` of the token.")
     issuer: str = Field(default="berdaya-local", description="The `iss` that tokens must carry.")
     audience: str = Field(default="berdaya", description="The `aud` that tokens must carry.")
     stall: float = Field(
@@ -63,6 +65,9 @@ class Settings(BaseSettings):
         ge=1,
         le=300,
         description="Seconds without a sign of life after which Kafka gives a worker's partitions to another.",
+    )
+    growth_rule: int = Field(
+        default=1, ge=1, description="The version of the growth rule in force; all processes of reporting must agree."
     )
     json_logs: bool = Field(default=True, description="One JSON object per log line; false prints for people.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

@@ -1,4 +1,4 @@
-"""The tables every service has beside its own: offsets, inbox, outbox, waiting, quarantine, heard, replies.
+"""The tables every service has beside its own: offsets, inbox, outbox, waiting, quarantine, heard, manifests, replies.
 
 They live in the service's database because they must change in the same transaction as its rows.
 """
@@ -49,6 +49,7 @@ class Inbox(Chassis, table=True):
     """One row per event ever seen: the judge of duplicates, and its receipt. `district` is empty for facts."""
 
     __tablename__ = "inbox"
+    __table_args__ = (Index("inbox_time", "time_us"),)
     district: str = Field(primary_key=True)
     event_id: str = Field(primary_key=True)
     source: str = Field(primary_key=True)
@@ -60,6 +61,36 @@ class Inbox(Chassis, table=True):
     """Codes, joined by blanks."""
     at: datetime = Field(sa_type=UtcTime)
     deliveries: int = 1
+    time_us: int | None = Field(default=None, sa_type=BigInteger)
+    """The event's own time; None where none could be read, and in rows older than this column."""
+    rupiah: int | None = Field(default=None, sa_type=BigInteger)
+    """What it adds to the control totals of its day; None where it has no amount, or none could be read."""
+
+
+class DistrictHeard(Chassis, table=True):
+    """View: the newest event of each type that ever came from a district, by its own time."""
+
+    __tablename__ = "district_heard"
+    district: str = Field(primary_key=True)
+    type: str = Field(primary_key=True)
+    time_us: int = Field(sa_type=BigInteger)
+
+
+class Manifest(Chassis, table=True):
+    """The manifest in force of one system, stream and day: what it says, not what came of it."""
+
+    __tablename__ = "manifest"
+    __table_args__ = (UniqueConstraint("district", "source", "event_id", name="manifest_event"),)
+    day: str = Field(primary_key=True)
+    """YYYY-MM-DD, in Jakarta."""
+    district: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    stream: str = Field(primary_key=True)
+    time_us: int = Field(sa_type=BigInteger)
+    event_id: str
+    events: int
+    rupiah: int = Field(sa_type=BigInteger)
+    sha256: str
 
 
 class Outbox(Chassis, table=True):

@@ -17,8 +17,12 @@ CounterName = Literal[
     "outbox_published_total",
     "faults_total",
     "refused_tokens_total",
+    "streams_refused_total",
+    "streams_cut_total",
 ]
-GaugeName = Literal["events_behind", "seconds_behind", "gaps", "outbox_waiting", "events_waiting", "quarantine_held"]
+GaugeName = Literal[
+    "events_behind", "seconds_behind", "gaps", "outbox_waiting", "events_waiting", "quarantine_held", "streams_open"
+]
 
 _HELP: dict[str, str] = {
     "events_applied_total": "Events that reached a verdict.",
@@ -27,12 +31,15 @@ _HELP: dict[str, str] = {
     "outbox_published_total": "Records the relay brought to the log.",
     "faults_total": "Transient faults waited out.",
     "refused_tokens_total": "Calls refused for their token.",
+    "streams_refused_total": "Pages that were not let follow changes: too many in all, or by one caller.",
+    "streams_cut_total": "Pages cut because they took nothing of what was sent.",
     "events_behind": "Events in the log that this worker has not applied yet.",
     "seconds_behind": "Age of the oldest event not applied yet, in seconds.",
     "gaps": "Partitions stopped because the log lost records: needs a human.",
     "outbox_waiting": "Rows the relay has still to send.",
     "events_waiting": "Events waiting for something they refer to.",
     "quarantine_held": "Records in quarantine.",
+    "streams_open": "Pages that follow changes now.",
 }
 
 

@@ -41,6 +41,7 @@ _STATUS = {
     "idempotency_key_reused": 422,
     "method_not_allowed": 405,
     "unavailable": 503,
+    "too_many_streams": 503,
     "internal": 500,
 }
 """Every other code is a refusal of the business: 409."""
@@ -73,10 +74,15 @@ def caller(
     _: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,  # only for the OpenAPI document
 ) -> Caller:
     """Who calls, by the bearer token. Raises Unauthenticated."""
+    return here.verifier.verify(bearer_token(request))
+
+
+def bearer_token(request: Request) -> str:
+    """Raises Unauthenticated when there is none."""
     scheme, _blank, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("no_token")
-    return here.verifier.verify(token.strip())
+    return token.strip()
 
 
 def allow(*roles: Role) -> Callable[..., Caller]:

@@ -15,12 +15,19 @@ _offsets = count()
 
 
 def from_district(
-    code: str, data: msgspec.Struct, *, event_id: str, time: datetime, subject: str, source: str | None = None
+    code: str,
+    data: msgspec.Struct,
+    *,
+    event_id: str,
+    time: datetime,
+    subject: str,
+    source: str | None = None,
+    service: str | None = None,
 ) -> Record:
-    """An event of a district in binary mode, at a place in the log of its own."""
+    """An event of a district in binary mode, at a place in the log of its own; `service` where several read it."""
     name = NAMES[type(data)]
     envelope = Envelope(id=event_id, source=source or f"/district/{code}/test", type=name, time=time, subject=subject)
-    return placed(outgoing(intake_topic(CATALOGUE[name].service, code), subject, envelope, data))
+    return placed(outgoing(intake_topic(service or CATALOGUE[name].service, code), subject, envelope, data))
 
 
 def from_service(service: str, data: msgspec.Struct, *, event_id: str, time: datetime, key: str) -> Record:

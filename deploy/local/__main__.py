@@ -307,7 +307,7 @@ def _client(port: int) -> httpx.AsyncClient:
 
 
 def _gateway(province: Province) -> Gateway:
-    services = {name: node.app for name, node in province.nodes.items()}
+    services = {name: node.served for name, node in province.nodes.items()}
     return Gateway(services, services["reporting"])
 
 

@@ -13,8 +13,10 @@ from shared.database import Database, now
 _REPORT_SECONDS = 1.0
 _LOOK_SECONDS = 15.0
 """At the latest after so long the views are looked at anyway: an operator's redrive announces nothing."""
-_SHARE = 4
-"""Of the time: after a build of n seconds, n x 4 belong to the consumer."""
+_FULL = 500
+"""With more events than this behind, the consumer needs the time more than the page does."""
+_SHARES = (1, 4)
+"""After a build of n seconds n x 1 belong to the consumer, n x 4 while the log is full."""
 
 
 class Announcer:
@@ -42,9 +44,9 @@ class Announcer:
                 self._looked = started
                 await self._publish()
             await self._report()
-            busy = time.monotonic() - started
+            pause = (time.monotonic() - started) * _SHARES[self._progress().behind > _FULL]
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), min(_REPORT_SECONDS, busy * _SHARE))
+                await asyncio.wait_for(stopping.wait(), min(_REPORT_SECONDS, pause))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), _REPORT_SECONDS)
 

@@ -1,59 +1,69 @@
 """Reporting over HTTP: the dashboard, its stream, one business."""
 
-from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
-from sse_starlette import EventSourceResponse, ServerSentEvent
-from sse_starlette.sse import SendTimeoutError
-from starlette.types import Receive, Scope, Send
 
 from services.reporting.dashboard import Lag, Snapshot, build
 from services.reporting.live import Live
+from services.reporting.months import Months
+from services.reporting.overrides import read_counting
+from services.reporting.rule_versions import FIRST, RULES, GrowthRule
 from services.reporting.rules import growth, month_name
+from services.reporting.stream import Streams
 from shared.database import Database, now, run
 from shared.refusals import Refused
-from shared.security import READERS, Caller
-from shared.web import Context, caller, context
+from shared.security import READERS, Caller, Verified
+from shared.web import Context, bearer_token, context
 
 SESSION_COOKIE = "berdaya_session"
-HEARTBEAT_SECONDS = 15
-SLOW_SECONDS = 10
-"""A client that takes nothing for so long is cut."""
+LAST_EVENT_ID = "last-event-id"
+"""With it a browser that comes again says which version it was told of last."""
 
 router = APIRouter(tags=["dashboard"])
 Here = Annotated[Context, Depends(context)]
 
 
-def reader(request: Request, here: Here) -> Caller:
+def reader(request: Request, here: Here) -> Verified:
     """Who reads: by bearer token, or by the page's session cookie. Raises Unauthenticated or Refused."""
-    cookie = request.cookies.get(SESSION_COOKIE)
-    who = here.verifier.verify(cookie) if cookie and "authorization" not in request.headers else caller(request, here)
-    if who.role not in READERS:
-        raise Refused("forbidden", role=who.role.value)
+    cookie = None if "authorization" in request.headers else request.cookies.get(SESSION_COOKIE)
+    who = here.verifier.check(cookie or bearer_token(request))
+    if who.caller.role not in READERS:
+        raise Refused("forbidden", role=who.caller.role.value)
     return who
 
 
-Reader = Annotated[Caller, Depends(reader)]
+def reading_caller(who: Annotated[Verified, Depends(reader)]) -> Caller:
+    return who.caller
+
+
+Reader = Annotated[Caller, Depends(reading_caller)]
 
 
 class Dashboards:
     """Where the pages and the API take the dashboard from: the snapshot at hand, else the database."""
 
-    def __init__(self, database: Database, live: Live) -> None:
+    def __init__(self, database: Database, live: Live, streams: Streams) -> None:
         self._database = database
         self._began = now()
+        self._months = Months(self._build)
         self.live = live
+        self.streams = streams
+
+    def at_hand(self, month: str | None) -> Snapshot | None:
+        """The newest snapshot, if it is of this month; None when only the database can say."""
+        current = self.live.current()
+        return current if current is not None and month in (None, current.month) else None
 
     async def snapshot(self, month: str | None) -> Snapshot:
+        found = self.at_hand(month)
+        if found is not None:
+            return found
         current = self.live.current()
-        if current is not None and month in (None, current.month):
-            return current
-        async with self._database.reading() as session:
-            return await build(session, month)
+        return await self._months.snapshot(month, current.version if current else None)
 
     async def lag(self) -> Lag:
         """As the workers say; the age of their last word when they have gone silent.
@@ -62,6 +72,10 @@ class Dashboards:
         """
         lag = await self.live.lag()
         return lag if lag is not None else Lag(self._began, 0, (now() - self._began).total_seconds())
+
+    async def _build(self, month: str | None) -> Snapshot:
+        async with self._database.reading() as session:
+            return await build(session, month)
 
 
 def dashboards(request: Request) -> Dashboards:
@@ -73,42 +87,46 @@ From = Annotated[Dashboards, Depends(dashboards)]
 MonthQuery = Annotated[str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", examples=["2026-10"])]
 
 
+@router.head("/v1/dashboard", include_in_schema=False)
 @router.get("/v1/dashboard", summary="The province and its districts, for one month")
 async def dashboard(request: Request, who: Reader, source: From, month: MonthQuery = None) -> Response:
     """`month` is by default the newest with a report. A district officer sees the province and the own district."""
-    snapshot = await source.snapshot(month)
-    lag = await source.lag()
-    tag = f'"{snapshot.content_sha256[:16]}-{snapshot.version}-{lag.events}-{who.district or "all"}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+    return answer(request, await source.snapshot(month), await source.lag(), who)
+
+
+def answer(request: Request, snapshot: Snapshot, lag: Lag, who: Caller) -> Response:
+    """What `GET /v1/dashboard` answers, by whichever way the call came.
+
+    The tag is weak, for `as_of` is not in it: 304 says that every number, and how far behind they are, is still as
+    the caller has it.
+    """
+    behind = "-".join(str(value) for value in lag.shown.values())
+    tag = f'"{snapshot.content_sha256[:16]}-{snapshot.version}-{behind}-{who.district or "all"}"'
+    headers = {"ETag": f"W/{tag}", "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if _matches(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
-    return Response(snapshot.body(lag, who.district), media_type="application/json", headers=headers)
+    body = snapshot.body(lag, who.district)
+    if request.method == "HEAD":
+        return Response(headers={**headers, "Content-Length": str(len(body))}, media_type="application/json")
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def _matches(known: str, tag: str) -> bool:
-    """Does `If-None-Match` name this tag? Compared weakly, for gateways that compress weaken it (RFC 9110, 13.1.2)."""
+    """Does `If-None-Match` name this tag? Compared weakly, as RFC 9110, 13.1.2 has it."""
     return known == "*" or tag in [one.strip().removeprefix("W/") for one in known.split(",")]
 
 
 @router.get("/v1/dashboard/stream", summary="Server-sent events: which version of the dashboard is ready")
-async def stream(_: Reader, source: From) -> EventSourceResponse:
-    """Each message names a version and carries no data: read `GET /v1/dashboard` then."""
-    return _Stream(_messages(source.live.versions), ping=HEARTBEAT_SECONDS, send_timeout=SLOW_SECONDS)
+async def stream(
+    who: Annotated[Verified, Depends(reader)],
+    source: From,
+    last: Annotated[str | None, Header(alias=LAST_EVENT_ID, description="The version told of last.")] = None,
+) -> Response:
+    """Each message names a version and carries no data: read `GET /v1/dashboard` then.
 
-
-class _Stream(EventSourceResponse):
-    """A client that does not read is cut, and that is all: its SendTimeoutError, an OSError, would pass for a fault."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        except* SendTimeoutError:
-            pass
-
-
-async def _messages(versions: Callable[[], AsyncIterator[int]]) -> AsyncIterator[ServerSentEvent]:
-    async for version in versions():
-        yield ServerSentEvent(id=str(version), event="version", data=str(version), retry=2000)
+    After some minutes, and before the token ends, the message `renew` asks to come again.
+    """
+    return source.streams.stream(who, last)
 
 
 @router.get("/v1/businesses/{beneficiary_id}", summary="One business: its growth class with the evidence, its reports")
@@ -123,7 +141,9 @@ async def business(beneficiary_id: UUID, who: Reader, here: Here) -> Response:
 
 async def read_business(session: AsyncSession, beneficiary_id: UUID) -> dict[str, Any] | None:
     """One business as the contract shapes it, or None."""
-    found = await run(session, "SELECT no, district FROM person WHERE beneficiary_id = :id", id=beneficiary_id)
+    found = await run(
+        session, "SELECT no, district, growth_rule FROM person WHERE beneficiary_id = :id", id=beneficiary_id
+    )
     person = found.first()
     if person is None:
         return None
@@ -133,21 +153,26 @@ async def read_business(session: AsyncSession, beneficiary_id: UUID) -> dict[str
            FROM report WHERE person_no = :no ORDER BY month""",
         no=person.no,
     )
-    reports = [{**row, "month": month_name(row["month"])} for row in rows.mappings()]
+    found_rows = rows.mappings().all()
+    newest = found_rows[-1]["month"] if found_rows else None
+    reports = [{**row, "month": month_name(row["month"])} for row in found_rows]
+    rule = RULES[person.growth_rule or FIRST.version]
+    override = await read_counting(session, person.no, newest)
     return {
         "beneficiary_id": str(beneficiary_id),
         "district": person.district,
-        "growth": _evidence([(report["month"], report["net_profit"]) for report in reports]),
+        "growth": _evidence([(report["month"], report["net_profit"]) for report in reports], rule, override),
         "reports": reports,
     }
 
 
-def _evidence(reports: list[tuple[str, int]]) -> dict[str, Any]:
-    found = growth(reports)
+def _evidence(reports: list[tuple[str, int]], rule: GrowthRule, override: dict[str, Any] | None) -> dict[str, Any]:
+    """The effective class, and beside it the computed one with its evidence."""
+    found = growth(reports, rule)
     return {
-        "class": found.growth_class,
+        "class": override["class"] if override else found.growth_class,
         "computed": found.growth_class,
-        "override": None,
+        "override": override,
         "rule_version": found.rule_version,
         "window": found.window,
         "months": found.months,

@@ -1,11 +1,14 @@
 """The reporting service, put together."""
 
-from services.reporting import api, pages
+from services.reporting import api, growth_api, measures, pages, worklist_api
 from services.reporting.announcer import Announcer
 from services.reporting.api import Dashboards
+from services.reporting.front import Front
 from services.reporting.growth import Classes
 from services.reporting.handlers import handlers
 from services.reporting.live import InProcess, Live, OverRedis
+from services.reporting.rule_versions import RULES
+from services.reporting.stream import Streams
 from shared.consumer import Together
 from shared.database import Database
 from shared.events.catalogue import facts_topic, intake_topic
@@ -21,10 +24,11 @@ TOPICS = (
 )
 
 
-def build(settings: Settings, log: Log, database: Database | None = None) -> Node:
-    """One process of reporting, not yet running."""
+def build(settings: Settings, log: Log, database: Database | None = None, live: Live | None = None) -> Node:
+    """One process of reporting, not yet running. KeyError when the settings name a growth rule that there is not."""
+    rule = RULES[settings.growth_rule]
     database = database or Database(settings.database_url, pool=settings.pool)
-    live: Live = OverRedis(settings.redis) if settings.redis else InProcess()
+    live = live or (OverRedis(settings.redis) if settings.redis else InProcess())
 
     def progress() -> Together:
         return node.progress
@@ -36,13 +40,19 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
         title="Berdaya reporting",
         handlers=handlers(),
         topics=TOPICS,
-        deferred=Classes(),
+        deferred=Classes(rule),
         announce=announcer.announce,
         database=database,
     )
-    node.app.state.dashboards = Dashboards(node.context.database, live)
-    node.app.include_router(api.router)
+    streams = Streams(live.versions, node.metrics, most=settings.streams, each=settings.streams_each)
+    source = Dashboards(node.context.database, live, streams)
+    node.app.state.dashboards = source
+    node.app.state.growth_rule = rule
+    node.served = Front(node.app, node.context, source)
+    for router in (api.router, growth_api.router, worklist_api.router, measures.router):
+        node.app.include_router(router)
     node.app.include_router(pages.pages(settings, node.context.database))
+    node.background["streams"] = streams.run
     if settings.role != "worker":
         node.background["listener"] = live.listen
     if settings.role != "web":

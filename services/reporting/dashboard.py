@@ -4,7 +4,8 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from itertools import chain
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,7 +20,7 @@ PROVINCE = ""
 """The key of the province among the districts."""
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True, dict=True):
     """The dashboard of one month at one version: cells already encoded, so that a read only joins bytes."""
 
     version: int
@@ -32,26 +33,37 @@ class Snapshot(msgspec.Struct, frozen=True):
     content_sha256: str
 
     def body(self, lag: "Lag", only: str | None) -> bytes:
-        """The answer of `GET /v1/dashboard`; `only` names the one district its reader may see."""
-        shown = self.districts if only is None else {only: self.districts[only]}
-        return msgspec.json.encode(
-            {
-                "version": self.version,
-                "as_of": milliseconds(lag.as_of),
-                "month": self.month,
-                "lag": {"events": lag.events, "seconds": round(lag.seconds, 1)},
-                "province": self.province,
-                "districts": shown,
-            }
-        )
+        """The answer of `GET /v1/dashboard`; `only` names the one district its reader may see.
+
+        The cells for a reader are joined once; after that only the lag between them and the version is new.
+        """
+        cells = self._joined.get(only)
+        if cells is None:
+            shown = self.districts if only is None else {only: self.districts[only]}
+            cells = msgspec.json.encode({"province": self.province, "districts": shown})[1:]
+            self._joined[only] = cells
+        start = {"version": self.version, "as_of": lag.moment, "month": self.month, "lag": lag.shown}
+        return b"".join((msgspec.json.encode(start)[:-1], b",", cells))
+
+    @cached_property
+    def _joined(self) -> dict[str | None, bytes]:
+        return {}
 
 
-class Lag(msgspec.Struct, frozen=True):
+class Lag(msgspec.Struct, frozen=True, dict=True):
     """How far the dashboard is behind the log: events not applied yet, and the age of the oldest in seconds."""
 
     as_of: datetime
     events: int
     seconds: float
+
+    @cached_property
+    def moment(self) -> str:
+        return milliseconds(self.as_of)
+
+    @cached_property
+    def shown(self) -> dict[str, int | float]:
+        return {"events": self.events, "seconds": round(self.seconds, 1)}
 
 
 def milliseconds(moment: datetime) -> str:
@@ -65,20 +77,12 @@ async def build(session: AsyncSession, month: str | None = None) -> Snapshot:
     """
     months = await _months(session)
     chosen = month or (months[-1] if months else None)
-    people = await _totals(session, "SELECT * FROM district_people")
-    years = await _totals(
-        session,
-        "SELECT * FROM district_year WHERE fiscal_year = coalesce(:at, (SELECT max(fiscal_year) FROM district_year))",
-        at=int(chosen[:4]) if chosen else None,
-    )
-    income = await _totals(
-        session, "SELECT * FROM district_month WHERE month = :at", at=month_index(chosen) if chosen else 0
-    )
+    totals = await _totals(session, chosen)
     medians = await _medians(session, month_index(chosen)) if chosen else {}
-    cells = {
-        code: _cell(people[code], years[code], income[code], medians.get(code, 0)) for code in (PROVINCE, *DISTRICTS)
+    encoded = {
+        code: msgspec.Raw(msgspec.json.encode(_cell(totals[code], medians.get(code, 0))))
+        for code in (PROVINCE, *DISTRICTS)
     }
-    encoded = {code: msgspec.Raw(msgspec.json.encode(cell)) for code, cell in cells.items()}
     state = (await run(session, "SELECT version FROM view_state WHERE one = 1")).one()
     digest = hashlib.sha256((chosen or "").encode() + b"".join(bytes(raw) for raw in encoded.values())).hexdigest()
     return Snapshot(
@@ -143,61 +147,84 @@ async def _months(session: AsyncSession) -> list[str]:
     return [month_name(row.month) for row in found]
 
 
-async def _totals(session: AsyncSession, statement: str, **parameters: Any) -> defaultdict[str, defaultdict[str, int]]:
-    """Rows of a view by district, and their sum as the province's."""
-    totals: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row in (await run(session, statement, **parameters)).mappings():
-        for name in (*PEOPLE.columns, *YEARS.columns, *MONTHS.columns):
-            if name in row:
-                totals[row["district"]][name] = row[name]
-                totals[PROVINCE][name] += row[name]
+_COLUMNS = (*PEOPLE.columns, *YEARS.columns, *MONTHS.columns)
+_TOTALS = """
+SELECT d.district, {columns} FROM (
+    SELECT district FROM district_people
+    UNION SELECT district FROM district_year
+    UNION SELECT district FROM district_month
+) d
+LEFT JOIN district_people p ON p.district = d.district
+LEFT JOIN district_year y ON y.district = d.district
+      AND y.fiscal_year = coalesce(:year, (SELECT max(fiscal_year) FROM district_year))
+LEFT JOIN district_month m ON m.district = d.district AND m.month = :month
+""".format(columns=", ".join(f"coalesce({name}, 0) AS {name}" for name in _COLUMNS))
+"""One row per district, from the three views."""
+
+
+async def _totals(session: AsyncSession, month: str | None) -> defaultdict[str, dict[str, int]]:
+    """The totals of each district, and their sum as the province's."""
+    found = await run(
+        session, _TOTALS, year=int(month[:4]) if month else None, month=month_index(month) if month else 0
+    )
+    totals: defaultdict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_COLUMNS, 0))
+    for district, *values in found:
+        totals[district] = dict(zip(_COLUMNS, values, strict=True))
+    totals[PROVINCE] = {name: sum(cell[name] for cell in totals.values()) for name in _COLUMNS}
     return totals
 
 
-_MEDIANS = """
-SELECT district, sum(net_profit) AS middle, count(*) AS many FROM (
-    SELECT {district} AS district, t.net_profit,
-           row_number() OVER (PARTITION BY {district} ORDER BY t.net_profit) AS place,
-           count(*) OVER (PARTITION BY {district}) AS total
-    FROM report t JOIN person p ON p.no = t.person_no WHERE t.month = :month AND p.status = :counted
-) ranked WHERE place IN ((total + 1) / 2, (total + 2) / 2) GROUP BY district
+_NETS = """
+SELECT p.district, {list}(t.net_profit) AS nets FROM report t JOIN person p ON p.no = t.person_no
+WHERE t.month = :month AND p.status = :counted GROUP BY p.district
 """
-"""The one or two middle reports of each district, and of all."""
 
 
 async def _medians(session: AsyncSession, month: int) -> dict[str, int | float]:
-    medians: dict[str, int | float] = {}
-    for district in ("p.district", "''"):
-        found = await run(session, _MEDIANS.format(district=district), month=month, counted=COUNTED)
-        for row in found:
-            half, odd = divmod(int(row.middle), int(row.many))
-            medians[row.district] = half + 0.5 if odd else half
+    """The median net profit of each district, and of all reports.
+
+    Ranked here: the database would sort the month twice, once for the districts and once for the province.
+    """
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    statement = _NETS.format(list="json_group_array" if sqlite else "array_agg")
+    found = await run(session, statement, month=month, counted=COUNTED)
+    nets = {row.district: sorted(msgspec.json.decode(row.nets) if sqlite else row.nets) for row in found}
+    medians = {district: _median(ranked) for district, ranked in nets.items()}
+    if nets:
+        medians[PROVINCE] = _median(sorted(chain.from_iterable(nets.values())))
     return medians
 
 
-def _cell(
-    people: dict[str, int], years: dict[str, int], income: dict[str, int], median: int | float
-) -> dict[str, dict[str, int | float]]:
-    reports, ex_clients = income["reports"], people[COUNTED]
+def _median(ranked: Sequence[int]) -> int | float:
+    """Of an even count the mean of the middle two, exact to half a rupiah."""
+    middle = len(ranked) // 2
+    if len(ranked) % 2:
+        return ranked[middle]
+    half, odd = divmod(ranked[middle - 1] + ranked[middle], 2)
+    return half + 0.5 if odd else half
+
+
+def _cell(totals: dict[str, int], median: int | float) -> dict[str, dict[str, int | float]]:
+    reports, ex_clients = totals["reports"], totals[COUNTED]
     return {
-        "beneficiaries": _pick(people, STATUSES),
-        "grants": _pick(years, GRANT_STATUSES),
+        "beneficiaries": _pick(totals, STATUSES),
+        "grants": _pick(totals, GRANT_STATUSES),
         "rupiah": {
-            "budget": years["rupiah_budget"],
-            "committed": years["rupiah_committed"],
-            "disbursed": years["rupiah_disbursed"],
-            "remaining": years["rupiah_budget"] - years["rupiah_committed"],
+            "budget": totals["rupiah_budget"],
+            "committed": totals["rupiah_committed"],
+            "disbursed": totals["rupiah_disbursed"],
+            "remaining": totals["rupiah_budget"] - totals["rupiah_committed"],
         },
         "income": {
             "reports": reports,
             "reporting_rate": round(reports / ex_clients, 3) if ex_clients else 0,
-            "turnover": income["turnover"],
-            "net_profit": income["net_profit"],
+            "turnover": totals["turnover"],
+            "net_profit": totals["net_profit"],
             "net_profit_median": median,
-            "employees": income["employees"],
-            "idle_assets": income["idle_assets"],
+            "employees": totals["employees"],
+            "idle_assets": totals["idle_assets"],
         },
-        "growth": _pick(people, CLASSES),
+        "growth": _pick(totals, CLASSES),
     }
 
 

@@ -10,6 +10,7 @@ from services.reporting.views import COUNTED, MONTHS, PEOPLE, YEARS
 from shared.database import set_wise
 from shared.events import facts, receipts
 from shared.events.catalogue import Event
+from shared.events.envelope import microseconds
 from shared.events.receipts import Answer
 from shared.inbox import wake
 
@@ -33,6 +34,8 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
     await _write_people(session, list(fresh.values()))
     differences = PEOPLE.difference()
     moved: list[tuple[int, str, int]] = []
+    due: list[tuple[int, int]] = []
+    times = {id(event.data): microseconds(event.envelope.time) for event in events}
     for person, fact in fresh.items():
         change = differences[(fact.district,)]
         prior = before.get(person.hex)
@@ -41,8 +44,10 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
             views.count_person(change, prior.status, growth_class, -1)
             if (prior.status == COUNTED) != (fact.status == COUNTED):
                 moved.append((prior.no, fact.district, 1 if fact.status == COUNTED else -1))
+                due.append((prior.no, times[id(fact)]))
         views.count_person(change, fact.status, growth_class, 1)
     await _recount_reports(session, moved)
+    await views.growth_due(session, due)
     await PEOPLE.add(session, differences)
     await wake(session, [f"beneficiary/{person}" for person in fresh if person.hex not in before])
     return _answers(events, fresh.values())

@@ -1,15 +1,21 @@
-"""Growth classes, put off until the log is drained: computed once per business however many reports came."""
+"""What follows from a business's reports, put off until the log is drained: its growth class and its worklist lines.
 
-from collections.abc import Sequence
+Computed once per business, however many reports came.
+"""
+
+from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.reporting.rules import RULE_VERSION, classify, growth, month_name
+from services.reporting.rule_versions import FIRST, RULES, GrowthRule
+from services.reporting.rules import GrowthClass, Override, classify, growth, month_name
 from services.reporting.views import COUNTED, PEOPLE
+from services.reporting.worklist import Confirmed, Followed, follow, read_confirmed
+from services.reporting.worklist_rules import Month, class_pairs, find
 from shared.database import lock_districts, now, run, set_wise
 from shared.events import facts
 from shared.outbox import emit
@@ -18,16 +24,25 @@ _AT_ONCE = 2000
 
 
 class Classes:
-    """The deferred work of reporting."""
+    """The deferred work of reporting, by the rule in force."""
+
+    def __init__(self, rule: GrowthRule = FIRST) -> None:
+        self._rule = rule
+        self._adopted = False
 
     async def due(self, session: AsyncSession) -> bool:
-        return (await run(session, "SELECT 1 FROM growth_due LIMIT 1")).first() is not None
+        if not self._adopted:
+            left = await run(session, f"{_OTHER_RULE} LIMIT 1", version=self._rule.version)
+            self._adopted = left.first() is None
+        return not self._adopted or (await run(session, "SELECT 1 FROM growth_due LIMIT 1")).first() is not None
 
     async def settle(self, session: AsyncSession) -> bool:
-        """Compute the classes that are due, up to a bound. True when more are left.
+        """Compute what is due, up to a bound. True when more is left.
 
         Districts are locked before anything is taken: a report that arrives now waits, or is seen.
         """
+        if not self._adopted and await self._adopt(session):
+            return True
         found = await run(
             session,
             "SELECT d.person_no, p.district FROM growth_due d JOIN person p ON p.no = d.person_no "
@@ -38,34 +53,127 @@ class Classes:
         if not due:
             return False
         await lock_districts(session, {row.district for row in due})
-        numbers = [(row.person_no,) for row in due]
-        await set_wise(
-            session, "DELETE FROM growth_due WHERE person_no IN (SELECT r.no FROM {rows})", {"no": "bigint"}, numbers
+        taken = await set_wise(
+            session,
+            "DELETE FROM growth_due WHERE person_no IN (SELECT r.no FROM {rows}) RETURNING person_no, time_us",
+            {"no": "bigint"},
+            [(row.person_no,) for row in due],
         )
-        await _classify(session, numbers)
+        await conclude(session, {row.person_no: row.time_us for row in taken}, self._rule)
         return len(due) == _AT_ONCE
 
+    async def _adopt(self, session: AsyncSession) -> bool:
+        """After a switch of the rule: make due what another one looked at. True when there was any.
 
-async def _classify(session: AsyncSession, numbers: Sequence[tuple[int]]) -> None:
-    reports = await _last_reports(session, numbers)
+        In a transaction of its own: with these rows in hand nobody may ask for a district.
+        """
+        other = await run(
+            session,
+            f"INSERT INTO growth_due (person_no) {_OTHER_RULE} ORDER BY no ON CONFLICT DO NOTHING RETURNING person_no",
+            version=self._rule.version,
+        )
+        return other.first() is not None
+
+
+_OTHER_RULE = """SELECT no FROM person WHERE growth_rule <> :version
+    AND NOT EXISTS (SELECT 1 FROM growth_due d WHERE d.person_no = person.no)"""
+
+
+class Judged(NamedTuple):
+    """One business: as it is on record (`held`), and what follows from its reports."""
+
+    held: Any
+    reports: Sequence[Month]
+    rule: GrowthRule
+    computed: GrowthClass
+    override: Override | None
+    """Only one that counts."""
+    followed: Followed
+
+    @property
+    def effective(self) -> GrowthClass:
+        return self.override.growth_class if self.override else self.computed
+
+
+async def conclude(session: AsyncSession, due: Mapping[int, int], rule: GrowthRule) -> None:
+    """Bring the class and the worklist of these businesses up to their reports; a change of class is told.
+
+    `due`: the time in microseconds of the event that made each due, 0 when none did. The caller holds their districts.
+    """
+    numbers = [(no,) for no in sorted(due)]
+    confirmed = await read_confirmed(session, numbers)
+    judged = await judge(session, numbers, confirmed, rule, due)
+    await _write_classes(session, judged)
+    await follow(session, [business.followed for business in judged], confirmed)
+
+
+async def judge(
+    session: AsyncSession,
+    numbers: Sequence[tuple[int]],
+    confirmed: Confirmed,
+    rule: GrowthRule | None,
+    due: Mapping[int, int] | None = None,
+) -> list[Judged]:
+    """What follows from the reports of each business; without a `rule` by that on its record. Changes nothing."""
+    reports = await read_reports(session, numbers)
     found = await set_wise(
         session,
-        "SELECT p.no, p.beneficiary_id, p.district, p.status, p.growth_class, p.growth_version "
-        "FROM {rows} JOIN person p ON p.no = r.no ORDER BY p.no",
+        """SELECT p.no, p.beneficiary_id, p.district, p.status, p.growth_class, p.growth_rule, p.growth_version,
+                  o.growth_class AS override, o.until, o.placed
+           FROM {rows} JOIN person p ON p.no = r.no
+           LEFT JOIN growth_override o ON o.person_no = p.no AND o.ended_at IS NULL ORDER BY p.no""",
         {"no": "bigint"},
         numbers,
     )
-    changed = []
-    differences = PEOPLE.difference()
-    for person in found:
-        new = classify(reports.get(person.no, ())).value
-        if new == person.growth_class:
-            continue
-        changed.append((person, new))
-        if person.status == COUNTED:
-            change = differences[(person.district,)]
-            change[PEOPLE.columns.index(person.growth_class)] -= 1
-            change[PEOPLE.columns.index(new)] += 1
+    times = due or {}
+    return [
+        _judge(
+            person,
+            reports.get(person.no, ()),
+            rule or RULES[person.growth_rule or FIRST.version],
+            confirmed.get(person.no, frozenset()),
+            times.get(person.no, 0),
+        )
+        for person in found
+    ]
+
+
+def _judge(
+    person: Any, reports: Sequence[Month], rule: GrowthRule, confirmed: frozenset[tuple[int, int]], time_us: int
+) -> Judged:
+    computed = classify(class_pairs(reports, rule), rule)
+    override = None
+    if person.override is not None and reports:
+        placed = Override(GrowthClass(person.override), person.until, person.placed)
+        override = placed if placed.counts(reports[-1].month) else None
+    counted = person.status == COUNTED
+    findings = find(reports, rule, computed, override, confirmed) if counted else {}
+    moment = time_us or max((report.time_us for report in reports), default=0)
+    return Judged(person, reports, rule, computed, override, Followed(person.no, moment, counted, override, findings))
+
+
+async def read_reports(session: AsyncSession, numbers: Sequence[tuple[int]]) -> dict[int, list[Month]]:
+    """All reports in force of these businesses, oldest first."""
+    found = await set_wise(
+        session,
+        "SELECT t.person_no, t.month, t.net_profit, t.turnover, t.wages, t.asset_use, t.time_us "
+        "FROM {rows} JOIN report t ON t.person_no = r.no ORDER BY t.person_no, t.month",
+        {"no": "bigint"},
+        numbers,
+    )
+    return {int(no): [Month._make(row[1:]) for row in rows] for no, rows in groupby(found, key=lambda row: row[0])}
+
+
+async def _write_classes(session: AsyncSession, judged: Sequence[Judged]) -> None:
+    changed = [business for business in judged if business.effective != business.held.growth_class]
+    seen = [business for business in judged if business.reports and business.rule.version != business.held.growth_rule]
+    if seen:
+        await set_wise(
+            session,
+            "UPDATE person SET growth_rule = r.rule FROM {rows} WHERE person.no = r.no",
+            {"no": "bigint", "rule": "int"},
+            [(business.held.no, business.rule.version) for business in seen],
+        )
     if not changed:
         return
     await set_wise(
@@ -73,42 +181,35 @@ async def _classify(session: AsyncSession, numbers: Sequence[tuple[int]]) -> Non
         "UPDATE person SET growth_class = r.class, growth_version = person.growth_version + 1 "
         "FROM {rows} WHERE person.no = r.no",
         {"no": "bigint", "class": "text"},
-        [(person.no, new) for person, new in changed],
+        [(business.held.no, business.effective.value) for business in changed],
     )
-    await _tell(session, changed, reports)
+    differences = PEOPLE.difference()
+    for business in changed:
+        if business.held.status == COUNTED:
+            change = differences[(business.held.district,)]
+            change[PEOPLE.columns.index(business.held.growth_class)] -= 1
+            change[PEOPLE.columns.index(business.effective)] += 1
+    await _tell(session, changed)
     await PEOPLE.add(session, differences)
 
 
-async def _last_reports(session: AsyncSession, numbers: Sequence[tuple[int]]) -> dict[int, list[tuple[str, int]]]:
-    """(month, net profit) of the six months up to the newest, by business."""
-    found = await set_wise(
-        session,
-        """SELECT t.person_no, t.month, t.net_profit FROM {rows} JOIN report t ON t.person_no = r.no
-           WHERE t.month > (SELECT max(n.month) FROM report n WHERE n.person_no = r.no) - 6 ORDER BY t.person_no""",
-        {"no": "bigint"},
-        numbers,
-    )
-    return {
-        no: [(month_name(row[1]), row[2]) for row in rows] for no, rows in groupby(found, key=lambda row: int(row[0]))
-    }
-
-
-async def _tell(
-    session: AsyncSession, changed: Sequence[tuple[Any, str]], reports: dict[int, list[tuple[str, int]]]
-) -> None:
+async def _tell(session: AsyncSession, changed: Sequence[Judged]) -> None:
     """One growth-changed fact each. Its time is that of the computation: the class depends on reports alone."""
     moment = now()
     told = []
-    for person, new in changed:
-        evidence = msgspec.to_builtins(growth(reports.get(person.no, ())))
-        identity = person.beneficiary_id if isinstance(person.beneficiary_id, UUID) else UUID(person.beneficiary_id)
+    for business in changed:
+        held, override = business.held, business.override
+        evidence = msgspec.to_builtins(growth(class_pairs(business.reports, business.rule), business.rule))
+        if override is not None:
+            evidence["override"] = {"class": override.growth_class.value, "until": month_name(override.until)}
+        identity = held.beneficiary_id if isinstance(held.beneficiary_id, UUID) else UUID(held.beneficiary_id)
         fact = facts.GrowthChanged(
-            version=person.growth_version + 1,
+            version=held.growth_version + 1,
             beneficiary_id=identity,
-            district=person.district,
-            from_=person.growth_class if person.growth_version else None,
-            to=cast(facts.GrowthClass, new),
-            rule_version=RULE_VERSION,
+            district=held.district,
+            from_=held.growth_class if held.growth_version else None,
+            to=business.effective.value,
+            rule_version=business.rule.version,
             evidence=evidence,
         )
         told.append((str(identity), fact, moment))

@@ -186,10 +186,10 @@ async def _count_reports(
             views.count_report(change, content.turnover, content.net_profit, content.employees, content.asset_use, -1)
     await views.growth_due(
         session,
-        (no for (no, month), stored in changed.items() if _net(before.get((no, month))) != stored.content.net_profit),
+        (
+            (no, stored.mark.time_us)
+            for (no, month), stored in changed.items()
+            if (prior := before.get((no, month))) is None or prior.content != stored.content
+        ),
     )
     await MONTHS.add(session, differences)
-
-
-def _net(stored: _Stored | None) -> int | None:
-    return stored.content.net_profit if stored else None

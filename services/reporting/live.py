@@ -6,6 +6,7 @@ Redis may be gone, empty or old: then the snapshot is built from the database. A
 import asyncio
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ _WORKERS = "berdaya:workers"
 _FRESH = timedelta(seconds=5)
 _GONE = timedelta(minutes=10)
 _LISTEN_SECONDS = 1.0
+_LAG_SECONDS = 0.1
 
 _snapshot = msgspec.json.Decoder(Snapshot)
 _lag = msgspec.json.Decoder(Lag)
@@ -93,12 +95,32 @@ class _Current:
                 await changed.wait()
 
 
+class _Reports:
+    """What the workers of which this process knows said last, put together ten times a second at most."""
+
+    def __init__(self) -> None:
+        self._reports: list[Lag] = []
+        self._combined: Lag | None = None
+        self._until = 0.0
+
+    def put(self, reports: list[Lag]) -> None:
+        self._reports = reports
+        self._until = 0.0
+
+    def lag(self) -> Lag | None:
+        moment = time.monotonic()
+        if moment > self._until:
+            self._combined = combine(self._reports)
+            self._until = moment + _LAG_SECONDS
+        return self._combined
+
+
 class InProcess:
     """Worker and web in one process."""
 
     def __init__(self) -> None:
         self._current = _Current()
-        self._lag: Lag | None = None
+        self._reports = _Reports()
 
     async def publish(self, snapshot: Snapshot) -> None:
         self._current.put(snapshot)
@@ -107,10 +129,10 @@ class InProcess:
         return False
 
     async def report(self, lag: Lag) -> None:
-        self._lag = lag
+        self._reports.put([lag])
 
     async def lag(self) -> Lag | None:
-        return combine([self._lag] if self._lag else [])
+        return self._reports.lag()
 
     def current(self) -> Snapshot | None:
         return self._current.snapshot
@@ -130,7 +152,7 @@ class OverRedis:
         self._current = _Current()
         self._heard: datetime | None = None
         self._worker = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._reports: list[Lag] = []
+        self._reports = _Reports()
         self._reported = False
 
     async def publish(self, snapshot: Snapshot) -> None:
@@ -164,7 +186,7 @@ class OverRedis:
             await self._redis.hdel(_WORKERS, *gone)
 
     async def lag(self) -> Lag | None:
-        return combine(self._reports)
+        return self._reports.lag()
 
     def current(self) -> Snapshot | None:
         fresh = self._heard is not None and now() - self._heard < _FRESH
@@ -175,22 +197,30 @@ class OverRedis:
         with _as_fault():
             async with self._redis.pubsub() as heard:
                 await heard.subscribe(_CHANNEL)
+                message = None
                 while not stopping.is_set():
-                    await self._look()
-                    await heard.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_SECONDS)
+                    await self._look(told=message is not None)
+                    message = await heard.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_SECONDS)
 
     def versions(self) -> AsyncIterator[int]:
         return self._current.versions()
 
-    async def _look(self) -> None:
-        self._reports = [_lag.decode(packed) for packed in (await self._redis.hvals(_WORKERS))] or self._reports
-        version = await self._redis.hget(_KEY, "version")
-        known = self._current.snapshot
+    async def _look(self, *, told: bool) -> None:
+        """`told` of a new version, it asks for that in the same breath: one round trip from message to snapshot."""
+        asked = self._redis.pipeline(transaction=False)
+        asked.hvals(_WORKERS)
+        asked.hget(_KEY, "version")
+        if told:
+            asked.hget(_KEY, "snapshot")
+        reports, version, *snapshot = await asked.execute()
+        if reports:
+            self._reports.put([_lag.decode(packed) for packed in reports])
         if version is None:
             self._heard = None  # emptied: a worker will fill it again
             return
+        known = self._current.snapshot
         if known is None or int(version) > known.version:
-            packed = await self._redis.hget(_KEY, "snapshot")
+            packed = snapshot[0] if told else await self._redis.hget(_KEY, "snapshot")
             if packed is not None:
                 self._current.put(_snapshot.decode(packed))
         self._heard = now()

@@ -4,13 +4,13 @@ Works from the service's own tables alone, also when the log keeps nothing any m
 """
 
 from collections.abc import Mapping
-from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.dashboard import forget
-from services.reporting.rules import classify, month_name
+from services.reporting.growth import Judged, judge
+from services.reporting.rules import month_name
 from services.reporting.views import (
     CLASSES,
     COMMITTED,
@@ -24,6 +24,8 @@ from services.reporting.views import (
     YEARS,
     View,
 )
+from services.reporting.worklist import follow, read_confirmed, read_open
+from shared import last_heard
 from shared.database import Database, lock_districts, run, set_wise
 from shared.events.districts import DISTRICTS
 
@@ -69,7 +71,7 @@ async def reconcile(database: Database) -> list[str]:
         found = []
         for view in _RECOMPUTED:
             found += await _compare(session, view)
-        return found + await _compare_classes(session)
+        return found + await _compare_businesses(session) + await last_heard.differences(session)
 
 
 async def rebuild(database: Database) -> int:
@@ -80,18 +82,19 @@ async def rebuild(database: Database) -> int:
     """
     async with database.transaction() as session:
         await lock_districts(session, DISTRICTS)
-        wrong = await _wrong_classes(session)
+        wrong = [found for found in await _wrong_businesses(session, mend=True) if found.wrong_class]
         if wrong:
             await set_wise(
                 session,
                 "UPDATE person SET growth_class = r.class FROM {rows} WHERE person.no = r.no",
                 {"no": "bigint", "class": "text"},
-                [(no, right) for no, _, right in wrong],
+                [(found.no, found.right) for found in wrong],
             )
         for view, recomputed in _RECOMPUTED.items():
             names = ", ".join((*view.keys, *view.columns))
             await run(session, f"DELETE FROM {view.table}")
             await run(session, f"INSERT INTO {view.table} ({names}) {recomputed}")
+        await last_heard.rebuild(session)
         await forget(session)
         return len(wrong)
 
@@ -119,42 +122,73 @@ def _rows(view: View, rows: Any) -> Mapping[tuple[Any, ...], tuple[int, ...]]:
     return {tuple(row[:keys]): tuple(int(value) for value in row[keys:]) for row in rows}
 
 
-async def _compare_classes(session: AsyncSession) -> list[str]:
-    wrong = await _wrong_classes(session)
-    return [f"growth class of business {no}: {held}, by its reports {right}" for no, held, right in wrong]
+async def _compare_businesses(session: AsyncSession) -> list[str]:
+    lines = []
+    for found in await _wrong_businesses(session):
+        if found.wrong_class:
+            lines.append(f"growth class of business {found.no}: {found.held}, by its reports {found.right}")
+        if found.items != found.right_items:
+            lines.append(
+                f"worklist of business {found.no}: {_listed(found.items)}, by its reports {_listed(found.right_items)}"
+            )
+    return lines
 
 
-async def _wrong_classes(session: AsyncSession) -> list[tuple[int, str, str]]:
-    """(person_no, class held, class by the reports) where they differ though none is due.
+class _Wrong(NamedTuple):
+    """A business that is not as its reports say: the effective class, and the open items with their months."""
 
-    Read in parts so that memory stays flat.
+    no: int
+    held: str
+    right: str
+    items: dict[str, int]
+    right_items: dict[str, int]
+
+    @property
+    def wrong_class(self) -> bool:
+        return self.held != self.right
+
+
+async def _wrong_businesses(session: AsyncSession, *, mend: bool = False) -> list[_Wrong]:
+    """The businesses that differ from their reports though they are not due.
+
+    `mend`: opens and closes the items of the worklist that are wrong. Read in parts so that memory stays flat.
     """
-    wrong: list[tuple[int, str, str]] = []
+    wrong: list[_Wrong] = []
     after = 0
     while True:
         found = await run(
             session,
-            "SELECT no, growth_class FROM person WHERE no > :after AND no NOT IN (SELECT person_no FROM growth_due) "
+            "SELECT no FROM person WHERE no > :after AND no NOT IN (SELECT person_no FROM growth_due) "
             "ORDER BY no LIMIT :most",
             after=after,
             most=_AT_ONCE,
         )
-        people = found.all()
-        if not people:
+        numbers = [(row.no,) for row in found]
+        if not numbers:
             return wrong
-        reports = await run(
-            session,
-            "SELECT person_no, month, net_profit FROM report WHERE person_no BETWEEN :first AND :last "
-            "ORDER BY person_no, month",
-            first=people[0].no,
-            last=people[-1].no,
-        )
-        by_person = {
-            no: [(month_name(row[1]), row[2]) for row in rows]
-            for no, rows in groupby(reports, key=lambda row: int(row[0]))
-        }
-        for no, held in people:
-            right = classify(by_person.get(no, ())).value
-            if held != right:
-                wrong.append((no, held, right))
-        after = people[-1].no
+        confirmed = await read_confirmed(session, numbers)
+        judged = await judge(session, numbers, confirmed, None)
+        items = await read_open(session, numbers)
+        wrong += [
+            difference
+            for business in judged
+            if (difference := _difference(business, items.get(business.held.no, {}))) is not None
+        ]
+        if mend:
+            await follow(session, [business.followed for business in judged], confirmed)
+        after = numbers[-1][0]
+
+
+def _difference(business: Judged, items: Mapping[Any, Any]) -> _Wrong | None:
+    found = _Wrong(
+        business.held.no,
+        business.held.growth_class,
+        business.effective.value,
+        {reason.value: item.since for reason, item in items.items()},
+        {reason.value: finding.since for reason, finding in business.followed.findings.items()},
+    )
+    return found if found.wrong_class or found.items != found.right_items else None
+
+
+def _listed(items: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} since {month_name(since)}" for reason, since in sorted(items.items())) or "nothing"

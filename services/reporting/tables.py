@@ -3,12 +3,14 @@
 Views are totals kept by differences; each can be recomputed from the facts above it, and `reconcile` proves it.
 """
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, Uuid
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from shared.database import UtcTime
 from shared.tables import serial
 
 
@@ -38,6 +40,9 @@ class Person(Reporting, table=True):
     skills: str = ""
     unit: str | None = None
     growth_class: str = "insufficient"
+    """The effective one: the override's while it counts, else the computed one."""
+    growth_rule: int | None = None
+    """The version of the rule that last looked at the reports; None while nothing was ever reported."""
     growth_version: int = 0
     """The version of the last growth-changed fact."""
 
@@ -46,6 +51,7 @@ class Grant(Reporting, table=True):
     """A grant as the grants service last said. `amount` in rupiah."""
 
     __tablename__ = "grant_now"
+    __table_args__ = (Index("grant_status", "status", "beneficiary_id"),)
     grant_id: UUID = Field(sa_type=Uuid, primary_key=True)
     beneficiary_id: UUID = Field(sa_type=Uuid, index=True)
     district: str
@@ -93,10 +99,101 @@ class Report(Reporting, table=True):
 
 
 class GrowthDue(Reporting, table=True):
-    """Businesses whose class is to be computed again, once the log is drained."""
+    """Businesses whose class and worklist lines are to be computed again, once the log is drained."""
 
     __tablename__ = "growth_due"
     person_no: int = Field(primary_key=True, sa_type=BigInteger)
+    time_us: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    """The time of the newest event that made it due; 0 when none did."""
+
+
+_IN_FORCE = text("ended_at IS NULL")
+_OPEN = text("closed_us IS NULL")
+
+
+class GrowthOverride(Reporting, table=True):
+    """A class an officer put in place of the computed one. Rows stay: at most one per business has not ended."""
+
+    __tablename__ = "growth_override"
+    __table_args__ = (
+        Index("override_history", "person_no", "id"),
+        Index("override_in_force", "person_no", unique=True, sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
+        CheckConstraint(
+            "growth_class IN ('growing', 'ordinary', 'stagnant', 'declining', 'insufficient')", name="override_class"
+        ),
+        CheckConstraint("until >= placed", name="override_until"),
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="override_ended"),
+    )
+    id: int | None = serial()
+    person_no: int = Field(sa_type=BigInteger)
+    growth_class: str
+    reason: str
+    until: int
+    """The last month, as the months of `report`, whose window it counts for."""
+    placed: int
+    """The newest reported month when it was placed."""
+    placed_by: str
+    placed_at: datetime = Field(sa_type=UtcTime)
+    ended_by: str | None = None
+    """Who removed or replaced it."""
+    ended_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    ended_because: str | None = None
+
+
+class WorkItem(Reporting, table=True):
+    """A line of the worklist that follows from a business's reports, open or closed.
+
+    Opened and closed by events: `opened_us` and `closed_us` are times of those, in microseconds.
+    """
+
+    __tablename__ = "work_item"
+    __table_args__ = (
+        Index("work_item_history", "person_no", "id"),
+        Index("work_item_open", "person_no", "reason", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+        CheckConstraint(
+            "reason IN ('declining', 'idle_asset', 'wages_exceed_turnover', 'suspicious_report')",
+            name="work_item_reason",
+        ),
+        CheckConstraint("(closed_us IS NULL) = (closed_by IS NULL)", name="work_item_closed"),
+    )
+    id: int | None = serial()
+    person_no: int = Field(sa_type=BigInteger)
+    reason: str
+    since: int
+    """A month, as those of `report`."""
+    evidence: str
+    """JSON."""
+    opened_us: int = Field(sa_type=BigInteger)
+    closed_us: int | None = Field(default=None, sa_type=BigInteger)
+    closed_by: str | None = None
+    """`report`, `confirmed`, `override` or `status`."""
+
+
+class Assignment(Reporting, table=True):
+    """Who sees to a line of the worklist, until when. `about` names the occasion: a later one starts anew."""
+
+    __tablename__ = "assignment"
+    person_no: int = Field(primary_key=True, sa_type=BigInteger)
+    reason: str = Field(primary_key=True)
+    about: int = Field(primary_key=True, sa_type=BigInteger)
+    owner: str | None = None
+    due: str | None = None
+    """YYYY-MM-DD."""
+    note: str = ""
+    set_by: str
+    set_at: datetime = Field(sa_type=UtcTime)
+
+
+class ConfirmedReport(Reporting, table=True):
+    """An officer has checked a suspicious turnover: this amount of this month is right. Another amount is not."""
+
+    __tablename__ = "confirmed_report"
+    person_no: int = Field(primary_key=True, sa_type=BigInteger)
+    month: int = Field(primary_key=True)
+    turnover: int = Field(primary_key=True, sa_type=BigInteger)
+    note: str
+    confirmed_by: str
+    confirmed_at: datetime = Field(sa_type=UtcTime)
 
 
 class DistrictPeople(Reporting, table=True):

@@ -82,13 +82,17 @@ def count_report(change: list[int], turnover: int, net_profit: int, employees: i
     change[4] += sign * (asset_use in IDLE)
 
 
-async def growth_due(session: AsyncSession, person_nos: Iterable[int]) -> None:
-    """Have these classes computed again when the log is drained."""
-    rows = [(no,) for no in sorted(set(person_nos))]
-    if rows:
+async def growth_due(session: AsyncSession, due: Iterable[tuple[int, int]]) -> None:
+    """Have these businesses looked at again when the log is drained: (person_no, time of the event in microseconds)."""
+    newest: dict[int, int] = {}
+    for no, time_us in due:
+        newest[no] = max(time_us, newest.get(no, 0))
+    if newest:
         await set_wise(
             session,
-            "INSERT INTO growth_due (person_no) SELECT r.no FROM {rows} WHERE true ON CONFLICT DO NOTHING",
-            {"no": "bigint"},
-            rows,
+            """INSERT INTO growth_due (person_no, time_us) SELECT r.no, r.time_us FROM {rows} WHERE true
+               ON CONFLICT (person_no) DO UPDATE SET time_us = excluded.time_us
+               WHERE excluded.time_us > growth_due.time_us""",
+            {"no": "bigint", "time_us": "bigint"},
+            sorted(newest.items()),
         )

@@ -1,7 +1,7 @@
 """The words and numbers of the pages: every string has both languages, and a number becomes text here only."""
 
 import tomllib
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -81,6 +81,10 @@ class Words:
     def month(self, month: str) -> str:
         """`2026-10` as `Okt 2026`."""
         return f"{self._names[int(month[5:])]} {month[:4]}"
+
+    def day(self, day: date) -> str:
+        """`5 Mar 2026`."""
+        return f"{day.day} {self._names[day.month]} {day.year}"
 
     def moment(self, moment: datetime) -> str:
         """In WIB, the time of all East Java."""

@@ -16,6 +16,7 @@ import yaml
 
 from shared.events import guide
 from shared.events.catalogue import CATALOGUE, NAMES, EventType, facts_topic, intake_topic, receipts_topic
+from shared.events.district import ManifestClosed
 from shared.events.districts import DISTRICTS
 from shared.events.envelope import Envelope, to_headers
 from shared.events.golden import GOLDEN, Schema, frozen_files, samples
@@ -81,7 +82,8 @@ def _version(golden: Path) -> str:
 def _channels() -> dict[str, list[EventType]]:
     channels: dict[str, list[EventType]] = {}
     for entry in CATALOGUE.values():
-        channels.setdefault(entry.family + entry.service.capitalize(), []).append(entry)
+        for service in entry.services:
+            channels.setdefault(entry.family + service.capitalize(), []).append(entry)
     return channels
 
 
@@ -158,7 +160,8 @@ def _message(entry: EventType, golden: Path) -> dict[str, Any]:
 
 def _key(entry: EventType) -> Schema:
     if entry.family == "intake":
-        return {"type": "string", "description": "The `district_ref`, which is also the `ce_subject`."}
+        field = "day" if entry.data is ManifestClosed else "district_ref"
+        return {"type": "string", "description": f"The `{field}`, which is also the `ce_subject`."}
     keys = ("event_id", "duplicate_id", "beneficiary_id", "district")
     field = next(key for key in keys if key in entry.data.__struct_fields__)
     return {"type": "string", "description": f"The `{field}` of the data."}

@@ -17,10 +17,16 @@ class EventType(NamedTuple):
     service: str
     """The service that reads it (intake) or writes it (facts)."""
     decoder: msgspec.json.Decoder[Any]
+    also: tuple[str, ...] = ()
+    """Further services that read it."""
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return self.service, *self.also
 
 
-def _type(name: str, data: type[msgspec.Struct], family: str, service: str) -> EventType:
-    return EventType(name, data, family, service, msgspec.json.Decoder(data))
+def _type(name: str, data: type[msgspec.Struct], family: str, service: str, also: tuple[str, ...] = ()) -> EventType:
+    return EventType(name, data, family, service, msgspec.json.Decoder(data), also)
 
 
 CATALOGUE = {
@@ -30,6 +36,13 @@ CATALOGUE = {
         _type("berdaya.district.grant-requested.v1", district.GrantRequested, "intake", "grants"),
         _type("berdaya.district.grant-handed-over.v1", district.GrantHandedOver, "intake", "grants"),
         _type("berdaya.district.income-reported.v1", district.IncomeReported, "intake", "reporting"),
+        _type(
+            "berdaya.district.manifest-closed.v1",
+            district.ManifestClosed,
+            "intake",
+            "reporting",
+            also=("registry", "grants"),
+        ),
         _type("berdaya.registry.beneficiary-registered.v1", facts.BeneficiaryRegistered, "facts", "registry"),
         _type("berdaya.registry.beneficiary-updated.v1", facts.BeneficiaryUpdated, "facts", "registry"),
         _type("berdaya.registry.duplicate-suspected.v1", facts.DuplicateSuspected, "facts", "registry"),

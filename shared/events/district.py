@@ -180,3 +180,18 @@ class IncomeReported(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def net_profit(self) -> int:
         """Rupiah; may be negative."""
         return self.turnover - self.materials - self.production - self.wages
+
+
+class ManifestClosed(msgspec.Struct, frozen=True, kw_only=True):
+    """`berdaya.district.manifest-closed.v1`: what one system sent of one stream on one day, in control totals.
+
+    The system is that of the envelope's `source`; `subject` is the day. `shared/events/control` defines the totals.
+    """
+
+    stream: Annotated[str, Meta(pattern=r"^[a-z][a-z-]{0,63}(?![\s\S])")]
+    """The event type it speaks of, in short: `income-reported`."""
+    day: date
+    """The day in Jakarta (UTC+7) on which the events happened, by their own `time`."""
+    count: Annotated[int, Meta(ge=0, le=1_000_000)]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?![\s\S])")]
+    sum_rupiah: Annotated[int, Meta(ge=0, le=1_000_000_000_000_000)] = 0

@@ -130,6 +130,11 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+def from_microseconds(time_us: int) -> datetime:
+    """The moment of `microseconds`, in UTC."""
+    return _EPOCH + timedelta(microseconds=time_us)
+
+
 def read_record(record: Record) -> tuple[Envelope, bytes]:
     """The envelope and the data bytes of a record, whichever content mode it is in.
 

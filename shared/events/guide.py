@@ -32,7 +32,9 @@ def _from_districts() -> list[EventType]:
 
 
 def _event(entry: EventType, golden: Path) -> str:
-    where = f"Topik / topic: `intake.{entry.service}.<district>` · HTTP: `POST /{entry.service}/v1/events`"
+    topics = ", ".join(f"`intake.{service}.<district>`" for service in entry.services)
+    doors = ", ".join(f"`POST /{service}/v1/events`" for service in entry.services)
+    where = f"Topik / topic: {topics} · HTTP: {doors}"
     return f"### `{entry.name}`\n\n{where}\n\n{_fields(entry)}{_example(entry.name, golden)}"
 
 

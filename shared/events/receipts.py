@@ -37,13 +37,17 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a handler decides about one event. `waits_for` names the missing thing, e.g. `beneficiary/<id>`."""
+    """What a handler decides about one event. `waits_for` names the missing thing, e.g. `beneficiary/<id>`.
+
+    `detail` is a path or a number, the same in both languages; `note` is one with words of its own, and is not stored.
+    """
 
     verdict: Verdict
     reason: str
     detail: str = ""
     warnings: tuple[str, ...] = ()
     waits_for: str | None = None
+    note: Sentence | None = None
 
 
 def accepted(*warnings: str) -> Answer:
@@ -73,6 +77,8 @@ def quarantined(reason: str, detail: str = "") -> Answer:
 def message(answer: Answer) -> Sentence:
     """The sentence of the answer's reason, followed by the detail (a path or a number, never a value of the event)."""
     sentence = SENTENCES[answer.reason]
+    if answer.note:
+        return Sentence(f"{sentence.id} ({answer.note.id})", f"{sentence.en} ({answer.note.en})")
     if not answer.detail:
         return sentence
     return Sentence(f"{sentence.id} ({answer.detail})", f"{sentence.en} ({answer.detail})")
@@ -90,8 +96,18 @@ SENTENCES = {
         "A newer revision is already known; this one is not used.",
     ),
     "revision_conflict": Sentence(
-        "Ada isi lain dengan nomor revisi sama dan waktu lebih baru. Kirim lagi dengan nomor revisi lebih tinggi.",
-        "Other content with the same revision and a later time is in force. Send it again with a higher revision.",
+        "Isi lain dengan nomor revisi sama dan waktu lebih baru mengalahkan isi ini. Bila isi ini yang benar, kirim "
+        "lagi dengan nomor revisi lebih tinggi.",
+        "Other content with the same revision and a later time prevailed over this one. If this is the right one, send "
+        "it again with a higher revision.",
+    ),
+    "manifest_differs": Sentence(
+        "Manifes diterima; yang sampai belum sama dengan isinya.",
+        "The manifest is accepted; what has arrived does not yet agree with it.",
+    ),
+    "newer_manifest": Sentence(
+        "Manifes yang lebih baru untuk hari dan jenis ini sudah ada; manifes ini tidak dipakai.",
+        "A later manifest of this day and stream is known; this one is not used.",
     ),
     "unknown_beneficiary": Sentence(
         "Warga binaan belum dikenal; peristiwa ini menunggu. Kirim beneficiary-recorded untuk district_ref ini.",
@@ -139,6 +155,14 @@ SENTENCES = {
     "future_month": Sentence(
         "Bulan laporan belum mulai ketika peristiwa ini terjadi atau diterima. Periksa bulan dan jam sistem.",
         "The month had not begun when the event happened or was taken. Check the month and the system's clock.",
+    ),
+    "unknown_stream": Sentence(
+        "stream tidak dikenal. Pakai nama pendek jenis peristiwa, misalnya income-reported.",
+        "The stream is not known. Use the short name of an event type, e.g. income-reported.",
+    ),
+    "future_day": Sentence(
+        "Hari manifes sesudah waktu peristiwa. Periksa hari dan jam sistem.",
+        "The day is after the event's own time. Check the day and the system's clock.",
     ),
     "amount_mismatch": Sentence(
         "Nilai bantuan tidak sama dengan jumlah barangnya.", "The amount is not the sum of the items."

@@ -17,6 +17,10 @@ SUMMARIES = {
         "The income report (laporan perkembangan usaha) of one business for one month: "
         "turnover (omzet), costs, employees, orders and what became of the assets."
     ),
+    "berdaya.district.manifest-closed.v1": (
+        "A system closes a day of one stream with its control totals (manifes harian): how many events it sent, what "
+        "they add up to, and a hash of their ids. Each service takes the manifests of its own streams."
+    ),
     "berdaya.registry.beneficiary-registered.v1": (
         "A beneficiary was seen for the first time. Of the PPKS category (kategori PPKS) only the group is told."
     ),
@@ -48,8 +52,9 @@ Structured mode (`content-type: application/cloudevents+json`) is read as well. 
 
 **District.** The district of an event is the one in the name of its topic, or of the token over HTTP.
 
-**Keys.** Intake is keyed by `district_ref`; facts by `beneficiary_id`, suspected duplicates by `duplicate_id`, budgets
-by `district`; receipts by the id of the event that they answer. Order is kept within a key, and promised nowhere else.
+**Keys.** Intake is keyed by `district_ref`, manifests by their day; facts by `beneficiary_id`, suspected duplicates by
+`duplicate_id`, budgets by `district`; receipts by the id of the event that they answer. Order is kept within a key, and
+promised nowhere else.
 
 **Receipts.** Every event from a district is answered on `receipts.<district>` with exactly one final verdict;
 `waiting` is followed by another. The sentences say what to do, in Bahasa Indonesia and in English.
@@ -83,6 +88,18 @@ CURES = {
         Verdict.superseded,
         "Kirim isi yang benar dengan revisi lebih tinggi; cari mengapa satu nomor dipakai dua kali.",
         "Send the right content with a higher revision; find out why one number was used twice.",
+    ),
+    "manifest_differs": _cure(
+        Verdict.accepted,
+        "Belum sampai: kirim lagi peristiwanya dengan id yang sama. Lebih atau berbeda: periksa daftar id hari itu dan "
+        "kirim manifes baru. Tanda terima di HTTP selalu dihitung ulang.",
+        "Not arrived: send those events again with the same ids. Too many or others: check the day's list of ids and "
+        "send a new manifest. The receipt over HTTP is always computed anew.",
+    ),
+    "newer_manifest": _cure(
+        Verdict.superseded,
+        "Tidak ada. Bila isi ini yang benar, kirim dengan id baru dan waktu sekarang.",
+        "Nothing. If this content is the right one, send it with a new id and the present time.",
     ),
     "duplicate": _cure(
         Verdict.duplicate,
@@ -148,6 +165,16 @@ CURES = {
         Verdict.rejected,
         "Betulkan bulan atau jam sistem, kirim dengan id baru.",
         "Correct the month or the clock, send it with a new id.",
+    ),
+    "unknown_stream": _cure(
+        Verdict.rejected,
+        "Isi `stream` dengan nama dari daftar, kirim dengan id baru.",
+        "Put a name from the list into `stream`, send it with a new id.",
+    ),
+    "future_day": _cure(
+        Verdict.rejected,
+        "Betulkan hari atau jam sistem, kirim dengan id baru.",
+        "Correct the day or the clock, send it with a new id.",
     ),
     "amount_mismatch": _cure(
         Verdict.rejected,
@@ -230,6 +257,27 @@ FIELDS = {
     "employees": Sentence("banyaknya pekerja", "number of employees"),
     "orders": Sentence("banyaknya pesanan", "number of orders"),
     "asset_use": Sentence("pemakaian aset", "use of the assets"),
+    "stream": Sentence(
+        "jenis peristiwa yang dihitung: `beneficiary-recorded`, `grant-requested`, `grant-handed-over`, "
+        "`income-reported`",
+        "the type of the events counted, one of these",
+    ),
+    "day": Sentence(
+        "hari kejadian menurut `time` peristiwa, waktu Jakarta (UTC+7); juga isi `subject` dan kunci",
+        "the day by the events' own `time`, in Jakarta (UTC+7); also the `subject` and the key",
+    ),
+    "count": Sentence(
+        "banyaknya id yang dikirim dari `source` ini, apa pun jawabannya; ulangan tidak dihitung",
+        "how many ids this `source` sent, whatever they were answered; repetitions do not count",
+    ),
+    "sum_rupiah": Sentence(
+        "jumlah rupiah: `turnover` untuk `income-reported`, `amount` untuk `grant-requested`, selain itu 0",
+        "the sum in rupiah: of `turnover` for `income-reported`, of `amount` for `grant-requested`, else 0",
+    ),
+    "sha256": Sentence(
+        "SHA-256 (heksadesimal kecil) dari semua id, diurutkan menurut kode huruf, disambung dengan LF, UTF-8",
+        "SHA-256 (lower hex) of the ids, sorted by code point, joined by LF, in UTF-8",
+    ),
     "event_id": Sentence("id peristiwa yang dijawab", "id of the event it answers"),
     "event_type": Sentence("jenis peristiwa itu", "type of that event"),
     "verdict": Sentence("keputusan", "the decision"),
@@ -253,8 +301,14 @@ WARNINGS = {
         "NIK pertama terbit di kabupaten/kota lain; sering kali karena pindah.",
         "The NIK was first issued in another district; often the person has moved.",
     ),
+    "manifest_differs": Sentence(
+        "Yang sampai tidak sama dengan manifes; angkanya ada dalam kalimat.",
+        "What arrived is not what the manifest says; the numbers are in the sentence.",
+    ),
     "revision_conflict": Sentence(
-        "Nomor revisi yang sama pernah dikirim dengan isi lain; yang waktunya lebih baru berlaku.",
-        "The same revision was sent with other content; the one with the later time is in force.",
+        "Nomor revisi yang sama pernah dikirim dengan isi lain; dari keduanya, yang waktunya lebih baru yang dipakai, "
+        "selama tidak ada revisi yang lebih tinggi.",
+        "The same revision was sent with other content; of those the one with the later time counts, as long as there "
+        "is no higher revision.",
     ),
 }

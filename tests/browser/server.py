@@ -87,14 +87,14 @@ class Server:
             audience=self.settings.audience,
         )
 
-    def report(self, *, employees: int) -> None:
+    def report(self, *, employees: int = 4, turnover: int = 9_000_000) -> None:
         """The tailor in Bojonegoro corrects the newest month, through the districts' own door."""
         self._revision += 1
         data = IncomeReported(
             district_ref="BJN-0001",
             month=province.NEWEST,
             revision=self._revision,
-            turnover=9_000_000,
+            turnover=turnover,
             materials=3_000_000,
             production=1_000_000,
             wages=2_000_000,

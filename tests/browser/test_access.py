@@ -1,20 +1,17 @@
 """The pages for everybody: narrow and wide, light and dark, by keyboard, without scripts, on paper."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 from playwright.async_api import Locator, Page
 
 from shared.security import Role
 from tests.browser import province
+from tests.browser.axe import violations
 from tests.browser.chromium import until
 from tests.browser.conftest import Open
 from tests.browser.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 ADDRESSES = {
     "province": "/",
     "province sorted, earlier": "/?month=2026-03&sort=-net_profit_median",
@@ -22,6 +19,10 @@ ADDRESSES = {
     "district without people": "/district/3506",
     "business": f"/business/{province.TAILOR}",
     "business without reports": f"/business/{province.SILENT}",
+    "worklist": "/worklist",
+    "worklist sorted and filtered": "/worklist?sort=-due&reason=not_handed_over&owner=-",
+    "worklist without a line": "/worklist?reason=suspicious_report",
+    "line of the worklist": f"/worklist/{province.SILENT}/silent",
     "not found": "/district/9999",
 }
 SIGNED_OUT = {"sign in": "/sign-in", "sign in with a ticket": "/sign-in?ticket=x"}
@@ -47,35 +48,36 @@ async def test_axe_finds_nothing_on_any_page(
     page = await open_page(width=width, color_scheme=scheme)
     for name, address in {**ADDRESSES, **SIGNED_OUT}.items():
         await page.goto(server.url + _in(language, address))
-        assert await _violations(page) == [], name
+        assert await violations(page) == [], name
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_in_any_state(open_page: Open, server: Server, scheme: str) -> None:
     page = await open_page(color_scheme=scheme)
-    await page.locator("summary").click()
+    for summary in await page.locator("summary").all():
+        await summary.click()
     await page.locator("#live[data-state=on]").wait_for()
-    assert await _violations(page) == [], "live, explained"
+    assert await violations(page) == [], "live, explained"
     await page.get_by_role("button", name="Jeda").click()
-    assert await _violations(page) == [], "paused"
+    assert await violations(page) == [], "paused"
     await page.route("**/v1/dashboard/stream", lambda route: route.abort())
     await page.get_by_role("button", name="Lanjutkan").click()
     await page.locator("#live[data-state=lost]").wait_for()
-    assert await _violations(page) == [], "stream lost"
+    assert await violations(page) == [], "stream lost"
     await page.context.clear_cookies()
     await page.unroute("**/v1/dashboard/stream")
     await page.locator("#live[data-state=signedOut]").wait_for()
-    assert await _violations(page) == [], "session ended"
+    assert await violations(page) == [], "session ended"
     await page.goto(f"{server.url}/sign-in")
     await page.get_by_label("Token").fill("nonsense")
     await page.get_by_role("button", name="Masuk dengan token").click()
     await page.get_by_role("alert").wait_for()
-    assert await _violations(page) == [], "a refused token"
+    assert await violations(page) == [], "a refused token"
 
 
 async def test_axe_finds_nothing_on_the_page_of_a_district_officer(open_page: Open) -> None:
     page = await open_page(role=Role.district_officer, district=province.BOJONEGORO)
-    assert await _violations(page) == []
+    assert await violations(page) == []
 
 
 async def test_everything_is_reached_by_keyboard(open_page: Open) -> None:
@@ -191,16 +193,6 @@ async def test_on_paper_the_whole_table_is_there_and_no_control(open_page: Open)
     assert await page.locator(".scroll").evaluate("e => getComputedStyle(e).overflow") == "visible"
     for control in ("#live", ".months", ".who", ".languages"):
         assert not await page.locator(control).is_visible()
-
-
-async def _violations(page: Page) -> list[str]:
-    await page.evaluate(AXE)
-    found: dict[str, Any] = await page.evaluate("axe.run()")
-    return [
-        f"{violation['id']}: {node['target']} {node['failureSummary']}"
-        for violation in found["violations"]
-        for node in violation["nodes"]
-    ]
 
 
 async def _focused(page: Page) -> str:

@@ -58,7 +58,7 @@ async def test_announcements_are_at_least_ten_seconds_apart(open_page: Open, ser
 async def test_focus_scroll_and_open_details_stay_where_they_are(open_page: Open, server: Server) -> None:
     page = await open_page(f"/?sort=-employees&month={province.NEWEST}", width=320, height=600)
     await _is(page, LIVE)
-    await page.locator("summary").click()
+    await page.locator("summary").first.click()
     await page.locator("#sort-remaining").focus()
     await page.locator("#districts-table").evaluate("e => { e.scrollTop = 120 }")
     await page.evaluate("window.scrollTo(0, 900)")

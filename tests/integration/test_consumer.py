@@ -5,7 +5,7 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -450,6 +450,9 @@ async def relayed(world: World) -> bool:
 # --- the watchdog
 
 
+NOWHERE = Partition("facts.registry", 0)
+
+
 class Silent:
     """A subscription that knows of records and never gets one, as aiokafka's can be after a rebalance (#712)."""
 
@@ -467,8 +470,8 @@ class Silent:
 
     def halt(self, partition: Partition) -> None: ...
 
-    async def behind(self, *, but: Collection[Partition] = ()) -> int:
-        return self._behind
+    async def behind(self) -> Mapping[Partition, int]:
+        return dict.fromkeys(self.assigned or {NOWHERE}, self._behind) if self._behind else {}
 
 
 class SilentLog(EmbeddedLog):

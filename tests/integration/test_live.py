@@ -1,61 +1,26 @@
-"""The newest snapshot in every web process, over a real Redis, and its stream to browsers over a real server."""
+"""The newest snapshot in every web process, over a real Redis."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import httpx
-import msgspec
 import pytest
-import uvicorn
 from redis.asyncio import Redis
 
 from deploy.stack.components import Handle, StackError, start_redis
-from services.reporting import api
 from services.reporting.announcer import Announcer
-from services.reporting.app import build
-from services.reporting.dashboard import Lag, Snapshot
+from services.reporting.dashboard import Lag
 from services.reporting.live import InProcess, OverRedis, combine
 from services.reporting.tables import METADATA
 from shared.consumer import Together
 from shared.database import Database, now, run
-from shared.embedded import EmbeddedLog
-from shared.runtime import Node
-from shared.security import Role
-from shared.settings import Settings
 from tests.conftest import absent
-from tests.helpers import bearer
 from tests.integration.conftest import Templates
+from tests.integration.snapshots import BOJONEGORO, MOMENT, snapshot, until
 
-BOJONEGORO = "3522"
-MOMENT = datetime(2026, 11, 24, 7, 0, 0, 123_000, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-
-
-def snapshot(version: int, text: str = "") -> Snapshot:
-    """A snapshot that is told from others by what its cells say."""
-    cell = msgspec.Raw(msgspec.json.encode({"version": version, "net_profit_median": 849_999.5, "é": text}))
-    return Snapshot(
-        version=version,
-        month="2026-10",
-        built_at=MOMENT,
-        province=cell,
-        districts={BOJONEGORO: cell, "3523": msgspec.Raw(b'{"spaced" :  1.0}')},
-        months=("2026-09", "2026-10"),
-        content_sha256=f"{version:064x}",
-    )
-
-
-async def until(holds: Callable[[], object], seconds: float, what: str) -> None:
-    """Wait until it holds; fails when that takes longer."""
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    while not holds():
-        assert loop.time() - started < seconds, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.01)
 
 
 async def until_async(holds: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
@@ -381,168 +346,3 @@ async def test_web_processes_hear_the_lag_of_all_workers(place: Place) -> None:
         return await web.live.lag() == Lag(moment, 7, 1.5)
 
     await until_async(heard, 3, "both reports are heard")
-
-
-# The stream
-
-
-class Counting(InProcess):
-    """Knows how many readers it has."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open = 0
-
-    async def versions(self) -> AsyncIterator[int]:
-        self.open += 1
-        try:
-            async for version in super().versions():
-                yield version
-        finally:
-            self.open -= 1
-
-
-class Stream:
-    """A web process with a port of its own."""
-
-    def __init__(self, node: Node, live: Counting, port: int) -> None:
-        self.live = live
-        self.port = port
-        self.headers = bearer(node.settings, Role.viewer, "wati")
-        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=self.headers)
-
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncIterator[list[str]]]:
-        """The messages: each the lines up to a blank one."""
-        async with self.client.stream("GET", "/v1/dashboard/stream", timeout=10) as answer:
-            assert answer.status_code == 200
-            assert answer.headers["content-type"].startswith("text/event-stream")
-            yield self._messages(answer)
-
-    async def _messages(self, answer: httpx.Response) -> AsyncIterator[list[str]]:
-        lines: list[str] = []
-        async for line in answer.aiter_lines():
-            if line:
-                lines.append(line)
-            else:
-                yield lines
-                lines = []
-
-
-@pytest.fixture
-async def stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stream]:
-    """Kernel buffers are small, so that a client which does not read is soon noticed."""
-    monkeypatch.setattr(api, "HEARTBEAT_SECONDS", 0.3)
-    monkeypatch.setattr(api, "SLOW_SECONDS", 0.5)
-    async with AsyncExitStack() as stack:
-        node = build(Settings(service="reporting", var=tmp_path), EmbeddedLog(tmp_path / "log.db"))
-        stack.push_async_callback(node.log.close)
-        stack.push_async_callback(node.database.close)
-        live = Counting()
-        node.app.state.dashboards = api.Dashboards(node.database, live)
-        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        server = uvicorn.Server(
-            uvicorn.Config(node.app, log_level="critical", lifespan="off", timeout_graceful_shutdown=2)
-        )
-        task = asyncio.create_task(server.serve(sockets=[listening]))
-
-        async def stop() -> None:
-            server.should_exit = True
-            await asyncio.wait_for(task, 10)
-
-        stack.push_async_callback(stop)
-        await until(lambda: server.started, 5, "the server answers")
-        found = Stream(node, live, listening.getsockname()[1])
-        stack.push_async_callback(found.client.aclose)
-        yield found
-
-
-async def test_the_first_message_is_the_present_version_and_newer_ones_follow(stream: Stream) -> None:
-    await stream.live.publish(snapshot(812))
-    async with stream.read() as messages:
-        assert await anext(messages) == ["id: 812", "event: version", "data: 812", "retry: 2000"]
-        await stream.live.publish(snapshot(811))
-        await stream.live.publish(snapshot(813))
-        assert (await _next_version(messages)) == 813
-
-
-async def test_a_browser_that_comes_before_the_first_version_is_told_of_it(stream: Stream) -> None:
-    async with stream.read() as messages:
-        await until(lambda: stream.live.open == 1, 5, "the browser is connected")
-        await stream.live.publish(snapshot(1))
-        assert (await _next_version(messages)) == 1
-
-
-async def test_a_quiet_stream_shows_that_it_is_alive(stream: Stream) -> None:
-    async with stream.read() as messages:
-        for _ in range(2):
-            (line,) = await asyncio.wait_for(anext(messages), 5)
-            assert line.startswith(": ping")
-
-
-async def test_every_reader_is_told_and_one_that_leaves_is_forgotten(stream: Stream) -> None:
-    await stream.live.publish(snapshot(1))
-    async with stream.read() as first:
-        async with stream.read() as second:
-            assert [await _next_version(messages) for messages in (first, second)] == [1, 1]
-            assert stream.live.open == 2
-        await until(lambda: stream.live.open == 1, 5, "the second is forgotten")
-        await stream.live.publish(snapshot(2))
-        assert await _next_version(first) == 2
-    await until(lambda: stream.live.open == 0, 5, "the first is forgotten too")
-
-
-async def test_a_client_that_does_not_read_is_cut_and_holds_up_nobody(
-    stream: Stream, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async with _deaf(stream) as client, stream.read() as messages:
-        await until(lambda: stream.live.open == 2, 5, "both are connected")
-        version = 0
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + 20
-        while stream.live.open == 2:
-            assert loop.time() < deadline, "a client that does not read is never cut"
-            version += 1
-            await stream.live.publish(snapshot(version))
-            await asyncio.sleep(0)
-            if version % 50 == 0:
-                while await _next_version(messages) < version:
-                    pass
-        await stream.live.publish(snapshot(version + 1))
-        assert await _next_version(messages) <= version + 1
-        assert stream.live.open == 1
-        await _until_closed(client)
-        assert "Traceback" not in "".join(capsys.readouterr())  # it is no fault of ours
-
-
-@asynccontextmanager
-async def _deaf(stream: Stream) -> AsyncIterator[socket.socket]:
-    """A client that asks for the stream and never reads a byte of it."""
-    with socket.socket() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.setblocking(False)
-        loop = asyncio.get_running_loop()
-        await loop.sock_connect(client, ("127.0.0.1", stream.port))
-        token = stream.headers["Authorization"]
-        request = f"GET /v1/dashboard/stream HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n"
-        await loop.sock_sendall(client, request.encode())
-        yield client
-
-
-async def _until_closed(client: socket.socket) -> None:
-    """The server has hung up: reading what is left comes to an end."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(5):
-        with suppress(ConnectionError):
-            while await loop.sock_recv(client, 65_536):
-                pass
-
-
-async def _next_version(messages: AsyncIterator[list[str]]) -> int:
-    """Of the next message that is no heartbeat."""
-    async with asyncio.timeout(5):
-        async for lines in messages:
-            if lines[0].startswith("id: "):
-                return int(lines[0].removeprefix("id: "))
-    raise AssertionError("the stream ended")

@@ -303,13 +303,13 @@ async def test_behind_says_how_much_was_not_read_yet(logs: Logs) -> None:
 
         async def behind(expected: int) -> bool:
             await nothing_more(subscription, rounds=1)
-            return await subscription.behind() == expected
+            return await subscription.behind() == {Partition(other, 0): expected}
 
         await log.append(numbered(topic, range(10)))
         await take(subscription, 4, limit=4)
-        assert await subscription.behind() == 6
+        assert await subscription.behind() == {Partition(topic, 0): 6}
         await take(subscription, 6)
-        assert await subscription.behind() == 0
+        assert await subscription.behind() == {}
         subscription.halt(Partition(other, 0))
         await log.append(numbered(other, range(3)))
         await until(lambda: behind(3))

@@ -19,6 +19,7 @@ from deploy.stack.files import ROOT
 from services.grants.tables import METADATA as GRANTS
 from services.registry.tables import METADATA as REGISTRY
 from services.reporting.tables import METADATA as REPORTING
+from shared import last_heard
 from shared.database import Database, run
 from shared.migrate import config, upgrade
 from shared.settings import ServiceName
@@ -199,4 +200,24 @@ async def test_what_was_kept_before_sources_were_learns_its_own_from_the_receipt
     await move(database, service, lambda there: command.downgrade(there, f"{service}_0001"))
     async with database.reading() as session:
         assert (await run(session, f"SELECT event_id FROM {table}")).all() == [("7",)]
+    await database.close()
+
+
+async def test_no_district_is_called_silent_because_of_an_upgrade(empty: str) -> None:
+    """Of the reports in force the time and the rupiah are known, of what else came before they are not."""
+    database = Database(empty)
+    await move(database, "reporting", lambda there: command.upgrade(there, "chassis_0001"))
+    await move(database, "reporting", lambda there: command.upgrade(there, "reporting_0001"))
+    async with database.transaction() as session:
+        for statement in (_RECEIPTS, *_BEFORE["reporting"], "UPDATE report SET time_us = 1775563200000000"):
+            await run(session, statement)
+    for _ in range(2):
+        await upgrade(database, "reporting", SERVICES["reporting"])
+        async with database.reading() as session:
+            known = await run(session, "SELECT source, time_us, rupiah FROM inbox WHERE time_us IS NOT NULL")
+            assert known.all() == [("/district/3522/b", 1775563200000000, 9)]
+            heard = await run(session, "SELECT district, type, time_us FROM district_heard")
+            assert heard.all() == [("3522", "berdaya.district.income-reported.v1", 1775563200000000)]
+            assert await last_heard.differences(session) == []
+        await move(database, "reporting", lambda there: command.downgrade(there, "reporting_0003"))
     await database.close()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -22,9 +22,10 @@ from services.reporting.pages.sign_in import TICKET_AUDIENCE
 from services.reporting.rules import month_index
 from services.reporting.tables import METADATA
 from services.reporting.views import MONTHS, PEOPLE, YEARS
+from shared import last_heard
 from shared.database import Database, now, run
 from shared.embedded import EmbeddedLog
-from shared.events.envelope import beneficiary_id
+from shared.events.envelope import beneficiary_id, microseconds
 from shared.runtime import Node
 from shared.security import LocalKey, Role
 from shared.settings import Settings
@@ -251,6 +252,44 @@ async def test_pages_work_below_a_prefix(site: Site) -> None:
         assert found is not None
         sheet = httpx.URL(f"http://test/reporting/district/{BOJONEGORO}").join(found[1])
         assert (await client.get(sheet)).status_code == 200
+
+
+async def test_the_page_tells_in_words_which_district_is_silent(site_on_either: Site) -> None:
+    site = site_on_either
+    for code, days in {BOJONEGORO: 12, KEDIRI: 0, SURABAYA: 1, "3523": -30}.items():
+        await _hear(site.node.database, code, now() - timedelta(days=days))
+    site.signs_in_as(Role.viewer)
+    html = await site.page("/")
+    text = _text(html)
+    assert "35 dari 38 kabupaten/kota diam lebih dari 7 hari atau belum pernah mengirim." in text
+    assert "diam 12 hari" in _text(_row(html, BOJONEGORO))
+    assert _text(_row(html, KEDIRI)).endswith("hari ini")
+    assert _text(_row(html, SURABAYA)).endswith("1 hari yang lalu")
+    assert "jam sistemnya di depan: periksa" in _text(_row(html, "3523"))
+    assert _text(_row(html, "3501")) == "Kab. Pacitan belum pernah diam"
+    english = await site.page("/?lang=en")
+    assert _text(_row(english, SURABAYA)).endswith("1 day ago")
+    assert "silent for 12 days" in _text(_row(english, BOJONEGORO))
+
+
+async def test_the_figures_are_shown_though_who_is_silent_cannot_be_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise OperationalError("SELECT secret", {}, ConnectionError("away"), connection_invalidated=True)
+
+    monkeypatch.setattr("services.reporting.pages.reading.read_freshness", away)
+    site.signs_in_as(Role.viewer)
+    text = _text(await site.page("/"))
+    assert "Belum dapat dibaca; angka lain di halaman ini tetap berlaku." in text
+    assert "Laba bersih per usaha Rp3.000.000" in text
+
+
+async def test_a_district_officer_is_told_of_the_own_silence_only(site: Site) -> None:
+    site.signs_in_as(Role.district_officer, BOJONEGORO)
+    html = await site.page("/")
+    assert re.findall(r'<tr id="heard-(\d+)">', html) == [BOJONEGORO]
+    assert "1 dari 1 kabupaten/kota" in _text(html)
 
 
 # Who sees what
@@ -573,6 +612,18 @@ def _districts(html: str) -> list[str]:
     return re.findall(r'<a id="to-[0-9]{4}"[^>]*>([^<]*)</a>', html)
 
 
+def _row(html: str, code: str) -> str:
+    """The row of a district in the table of who was last heard of when."""
+    found = re.search(rf'<tr id="heard-{code}">.*?</tr>', html, re.DOTALL)
+    assert found is not None, code
+    return found[0]
+
+
+async def _hear(database: Database, code: str, moment: datetime) -> None:
+    async with database.transaction() as session:
+        await last_heard.note(session, [(code, "berdaya.district.income-reported.v1", microseconds(moment))])
+
+
 async def _fill(database: Database) -> None:
     """Bojonegoro by hand; of the two others only totals that would be recognised anywhere."""
     people, years, months = PEOPLE.difference(), YEARS.difference(), MONTHS.difference()
@@ -641,9 +692,10 @@ async def _report(database: Database, person: UUID, *, month: str, turnover: int
     async with database.transaction() as session:
         await run(
             session,
-            """INSERT INTO report (person_no, month, revision, time_us, event_id, turnover, materials, production,
-                                   wages, net_profit, employees, orders, asset_use)
-               SELECT no, :month, 2, 0, 'e', :turnover, :materials, :production, :wages, :net, 4, 12, 'in_use'
+            """INSERT INTO report (person_no, month, revision, time_us, event_id, source, turnover, materials,
+                                   production, wages, net_profit, employees, orders, asset_use)
+               SELECT no, :month, 2, 0, 'e', '/district/3522/e', :turnover, :materials, :production, :wages, :net,
+                      4, 12, 'in_use'
                FROM person WHERE beneficiary_id = :person""",
             person=person,
             month=month_index(month),

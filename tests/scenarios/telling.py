@@ -126,7 +126,7 @@ class Told:
 async def embedded_run(folder: Path) -> AsyncIterator[Told]:
     """All services in this process, on files under `folder`."""
     async with embedded(folder) as province:
-        services = {name: node.app for name, node in province.nodes.items()}
+        services = {name: node.served for name, node in province.nodes.items()}
         transport = httpx.ASGITransport(app=Gateway(services, services["reporting"]))
         async with httpx.AsyncClient(transport=transport, base_url="http://province", timeout=60) as client:
             yield Told(client, province, province.log)

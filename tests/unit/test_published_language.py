@@ -191,6 +191,17 @@ def test_an_income_report_is_read_as_it_was_meant() -> None:
     assert report.net_profit == 3_000_000
 
 
+def test_a_manifest_is_read_as_it_was_meant() -> None:
+    assert district_event("manifest-closed", "full") == district.ManifestClosed(
+        stream="income-reported",
+        day=date(2026, 11, 3),
+        count=2,
+        sum_rupiah=13_750_000,
+        sha256="2c9922d2bf052ea7bffab5f7529f2b2f8cbd93d5350492f5499895de46c10cd9",
+    )
+    assert district_event("manifest-closed", "minimal").sum_rupiah == 0
+
+
 def test_a_net_profit_may_be_a_loss() -> None:
     assert district_event("income-reported", "loss").net_profit == -1_000_000_000_000
 
@@ -818,8 +829,12 @@ def test_every_topic_family_is_a_channel_with_its_types(document: dict[str, Any]
     assert addresses["intake.grants.{district}"] == [
         "berdaya.district.grant-requested.v1",
         "berdaya.district.grant-handed-over.v1",
+        "berdaya.district.manifest-closed.v1",
     ]
-    assert sorted(name for names in addresses.values() for name in names) == sorted(CATALOGUE)
+    everywhere = [name for names in addresses.values() for name in names]
+    assert set(everywhere) == set(CATALOGUE)
+    twice = {name for name in everywhere if everywhere.count(name) > 1}
+    assert twice == {"berdaya.district.manifest-closed.v1"}, "each service takes the manifests of its own streams"
 
 
 def test_a_topic_with_a_district_says_which_codes_there_are(document: dict[str, Any]) -> None:
@@ -881,6 +896,7 @@ def test_keys_are_told_as_the_log_has_them(document: dict[str, Any]) -> None:
         for name, message in document["components"]["messages"].items()
     }
     assert keys["berdaya.district.income-reported.v1"] == "The `district_ref`, which is also the `ce_subject`."
+    assert keys["berdaya.district.manifest-closed.v1"] == "The `day`, which is also the `ce_subject`."
     assert keys["berdaya.grants.grant-approved.v1"] == "The `beneficiary_id` of the data."
     assert keys["berdaya.grants.budget-set.v1"] == "The `district` of the data."
     assert keys["berdaya.registry.duplicate-decided.v1"] == "The `duplicate_id` of the data."

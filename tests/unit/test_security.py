@@ -21,10 +21,21 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey
 
+from shared import security
 from shared.database import Database
 from shared.embedded import EmbeddedLog
 from shared.refusals import Refused
-from shared.security import ALGORITHMS, Caller, LocalKey, Role, Unauthenticated, Verifier, require, secret_file
+from shared.security import (
+    ALGORITHMS,
+    LEEWAY_SECONDS,
+    Caller,
+    LocalKey,
+    Role,
+    Unauthenticated,
+    Verifier,
+    require,
+    secret_file,
+)
 from shared.telemetry import Metrics, logger
 from shared.web import Context, allow, install
 
@@ -183,6 +194,33 @@ def test_a_good_token_names_its_caller() -> None:
 def test_clocks_may_differ_by_half_a_minute() -> None:
     moment = int(time.time())
     assert verifier().verify(signed({**GOOD, "exp": moment - 10, "nbf": moment + 10})).district == "3522"
+
+
+def test_a_token_checked_once_is_remembered_until_it_ends_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = verifier()
+    moment = time.time()
+    token = signed(GOOD | {"exp": moment + 60})
+    first = found.check(token)
+    assert first.until == moment + 60 + LEEWAY_SECONDS
+    with monkeypatch.context() as patched:
+        patched.setattr(jwt, "decode", lambda *_, **__: pytest.fail("its signature was checked again"))
+        assert found.check(token) is first
+        with pytest.raises(pytest.fail.Exception):
+            found.verify(signed(GOOD | {"exp": moment + 61}))
+    monkeypatch.setattr(time, "time", lambda: moment + 60 + LEEWAY_SECONDS + 1)
+    with pytest.raises(Unauthenticated, match="expired"):
+        found.verify(token)
+
+
+def test_only_good_tokens_are_remembered_and_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "_REMEMBERED", 3)
+    found = verifier()
+    for number in range(10):
+        found.verify(signed(GOOD | {"sub": f"s{number}"}))
+        for bad in (signed(GOOD | {"aud": "another", "n": number}), f"nonsense {number}"):
+            with pytest.raises(Unauthenticated):
+                found.verify(bad)
+    assert [verified.caller.sub for verified in found._remembered.values()] == ["s7", "s8", "s9"]
 
 
 def test_es256_is_good_when_its_key_is_known() -> None:

@@ -10,6 +10,8 @@ import pytest
 from services.reporting.pages.figures import COLUMNS, GRANT_ORDER
 from services.reporting.views import CLASSES, GRANT_STATUSES, STATUSES
 from services.reporting.wording import CATALOGUE, LANGUAGES, WORDS
+from services.reporting.worklist_export import COLUMNS as EXPORT_COLUMNS
+from services.reporting.worklist_rules import Reason
 from shared.events.district import AssetUse
 from shared.security import Role
 
@@ -28,10 +30,20 @@ COMPOSED = {
     "districts": tuple(column.key for column in COLUMNS if column.part in ("beneficiaries", "income")),
     "headline": ("turnover", "net_profit", "net_profit_median"),
     "business": ("turnover", "materials", "production", "wages", "net_profit", "employees", "orders"),
+    "worklist": (
+        *Reason,
+        "csv",
+        "xlsx",
+        "district",
+        "reason",
+        "owner",
+        *(f"bad_{name}" for name in ("owner", "due", "note", "checked", "month")),
+    ),
+    "export": EXPORT_COLUMNS,
     "sign_in": ("bad_ticket", "bad_token", "bad_role"),
     "error": tuple(
         code + end
-        for code in ("not_found", "forbidden", "foreign_form", "unavailable", "internal")
+        for code in ("not_found", "not_on_worklist", "forbidden", "foreign_form", "unavailable", "internal")
         for end in ("", "_hint")
     ),
 }

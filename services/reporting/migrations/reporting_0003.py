@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "reporting_0003"
-down_revision = "reporting_0001"
+down_revision = "reporting_0002"
 branch_labels = None
 depends_on = "chassis_0001"
 

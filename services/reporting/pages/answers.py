@@ -78,7 +78,7 @@ class Page(APIRoute):
 def render(
     request: Request, template: str, status: int = 200, headers: dict[str, str] | None = None, /, **values: object
 ) -> Response:
-    words = WORDS[_language(request)]
+    words = WORDS[language(request)]
     fragment = "fragment" in request.query_params
     html = _TEMPLATES.get_template(template).render(
         t=words,
@@ -130,17 +130,20 @@ def see_other(address: str) -> Response:
     return Response(status_code=303, headers={**_HEADERS, "Location": address})
 
 
-def _language(request: Request) -> Language:
+def language(request: Request) -> Language:
     for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
-        for language in WORDS:
-            if asked == language:
-                return language
+        for known in WORDS:
+            if asked == known:
+                return known
     return next(iter(WORDS))
 
 
 def _link(request: Request, **changes: str | None) -> str:
     """This page's own address with some parameters changed; None removes one."""
-    kept = {name: request.query_params.get(name) for name in ("month", "sort", "after", "ticket")}
+    kept = {
+        name: request.query_params.get(name)
+        for name in ("month", "district", "reason", "owner", "sort", "after", "ticket")
+    }
     return "?" + urlencode({name: value for name, value in {**kept, **changes}.items() if value is not None})
 
 

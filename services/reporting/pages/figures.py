@@ -12,6 +12,7 @@ from services.reporting.wording import Format
 from shared.events.districts import DISTRICTS
 
 CHART_MONTHS = 24
+CHART_LEAST_MONTHS = 6
 NAME = "district"
 """The column of titles, beside those of numbers."""
 GRANT_ORDER = ("requested", "verified", "approved", "disbursed", "handed_over", "rejected", "cancelled")
@@ -135,7 +136,7 @@ def net_chart(reports: Sequence[dict[str, Any]]) -> Chart | None:
         return None
     last = rules.month_index(reports[-1]["month"])
     shown = [report for report in reports if rules.month_index(report["month"]) > last - CHART_MONTHS]
-    first = min(rules.month_index(shown[0]["month"]), last - rules.WINDOW_MONTHS + 1)
+    first = min(rules.month_index(shown[0]["month"]), last - CHART_LEAST_MONTHS + 1)
     nets = [report["net_profit"] for report in shown]
     top, bottom = max(0, *nets), min(0, *nets)
     span = (top - bottom) or 1

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.reporting import rules
 from services.reporting.api import Dashboards, Reader, dashboards, read_business
 from services.reporting.dashboard import Snapshot
+from services.reporting.freshness import Freshness, longest_silent_first, read_freshness
 from services.reporting.pages import answers
 from services.reporting.pages.answers import Page, render
 from services.reporting.pages.figures import (
@@ -21,8 +22,10 @@ from services.reporting.pages.figures import (
     segments,
     sorted_rows,
 )
+from services.reporting.rule_versions import RULES
 from services.reporting.views import COUNTED
-from shared.database import now, run
+from services.reporting.worklist_api import growth_rule
+from shared.database import FAULTS, is_transient, now, run
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
 from shared.security import Caller, Role
@@ -44,7 +47,7 @@ async def asset(request: Request, name: str, v: str = "") -> Response:
 
 @router.get("/")
 async def province(
-    request: Request, who: Reader, source: From, month: str | None = None, sort: str | None = None
+    request: Request, who: Reader, source: From, here: Here, month: str | None = None, sort: str | None = None
 ) -> Response:
     """The province; a district officer sees beside it the own district only."""
     snapshot = await _snapshot(source, month)
@@ -61,7 +64,9 @@ async def province(
         sort=sort,
         name_column=NAME,
         populated=populated if who.district is None else None,
-        **await _shared(source, snapshot, who),
+        heard=await _heard(here, who),
+        silent_days=rules.SILENT_DAYS,
+        **await _shared(request, source, snapshot, who),
     )
 
 
@@ -92,7 +97,7 @@ async def district(
         businesses=businesses,
         shown=BUSINESSES_SHOWN,
         after=after,
-        **await _shared(source, snapshot, who),
+        **await _shared(request, source, snapshot, who),
     )
 
 
@@ -117,7 +122,7 @@ async def business(request: Request, beneficiary_id: UUID, who: Reader, here: He
         growth=found["growth"],
         reports=found["reports"],
         chart=net_chart(found["reports"]),
-        rules=rules,
+        rule=RULES[found["growth"]["rule_version"]],
     )
 
 
@@ -131,7 +136,7 @@ async def _snapshot(source: Dashboards, month: str | None) -> Snapshot:
     return await source.snapshot(month)
 
 
-async def _shared(source: Dashboards, snapshot: Snapshot, who: Caller) -> dict[str, object]:
+async def _shared(request: Request, source: Dashboards, snapshot: Snapshot, who: Caller) -> dict[str, object]:
     """What every page of figures needs besides its figures."""
     lag = await source.lag()
     return {
@@ -143,9 +148,22 @@ async def _shared(source: Dashboards, snapshot: Snapshot, who: Caller) -> dict[s
         "stream": True,
         "segments": segments,
         "grant_order": lambda grants: [(status, grants[status]) for status in GRANT_ORDER],
-        "rules": rules,
+        "rule": growth_rule(request),
         "districts": DISTRICTS,
     }
+
+
+async def _heard(here: Context, who: Caller) -> list[Freshness] | None:
+    """Of the districts the reader may see; None while the database is away, for the figures can do without it."""
+    try:
+        async with here.database.reading() as session:
+            found = await read_freshness(session, [code for code in DISTRICTS if who.sees(code)], now())
+    except FAULTS as error:
+        if not is_transient(error):
+            raise
+        here.metrics.count("faults_total")
+        return None
+    return longest_silent_first(found)
 
 
 async def _businesses(session: AsyncSession, code: str, after: str) -> list[dict[str, Any]]:

@@ -5,25 +5,23 @@ import re
 import secrets
 import time
 from typing import Annotated
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.reporting.api import SESSION_COOKIE
 from services.reporting.pages.answers import Page, render, see_other
+from services.reporting.pages.forms import FORM_COOKIE, read_form, require_own_form
 from shared.database import Database, run
-from shared.refusals import Refused
 from shared.security import READERS, Caller, LocalKey, Role, Unauthenticated, Verifier
 from shared.settings import Settings
 from shared.web import Context, context
 
-FORM_COOKIE = "berdaya_form"
 TICKET_AUDIENCE = "berdaya-sign-in"
 TICKET_SECONDS = 15 * 60
 
 _NONCE = re.compile(r"#[0-9a-f]{16}\Z")
 _LEEWAY_SECONDS = 60
-_MAX_FORM_BYTES = 16_384
 
 Here = Annotated[Context, Depends(context)]
 
@@ -57,8 +55,8 @@ class SignIn:
         return _sign_in_page(request, ticket=ticket)
 
     async def enter(self, request: Request, here: Here) -> Response:
-        _require_own_form(request)
-        form = await _form(request)
+        require_own_form(request)
+        form = await read_form(request)
         by_ticket = "ticket" in form
         try:
             who, token = await self._by_ticket(form["ticket"]) if by_ticket else _by_token(here, form.get("token", ""))
@@ -76,7 +74,7 @@ class SignIn:
         return response
 
     async def leave(self, request: Request) -> Response:
-        _require_own_form(request)
+        require_own_form(request)
         response = see_other("sign-in")
         response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="strict", secure=_is_https(request))
         return response
@@ -126,38 +124,6 @@ def _sign_in_page(request: Request, *, ticket: str = "", problem: str | None = N
 def _by_token(here: Context, token: str) -> tuple[Caller, str]:
     token = token.strip()
     return here.verifier.verify(token), token
-
-
-def _require_own_form(request: Request) -> None:
-    """Raises Refused `foreign_form` when another site made the browser send this.
-
-    Browsers send no Sec-Fetch-Site over plain HTTP, and `Origin: null` under our Referrer-Policy. Then a cookie
-    decides that is SameSite=Strict, so that no other site can have it sent. No Origin at all: not a browser.
-    """
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    if site is not None:
-        ours = site in ("same-origin", "none")
-    elif origin is None:
-        ours = True
-    elif origin == "null":
-        ours = FORM_COOKIE in request.cookies or SESSION_COOKIE in request.cookies
-    else:
-        ours = urlsplit(origin).netloc == request.headers.get("host")
-    if not ours:
-        raise Refused("foreign_form")
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form; a body that is none has none."""
-    body = await request.body()
-    if len(body) > _MAX_FORM_BYTES:
-        return {}
-    try:
-        fields = parse_qs(body.decode("ascii"), max_num_fields=8)
-    except ValueError:
-        return {}
-    return {name: values[0] for name, values in fields.items()}
 
 
 def _is_https(request: Request) -> bool:

@@ -73,6 +73,10 @@
     stream.addEventListener("version", (message) => {
       if (message.data !== main.dataset.version) refresh();
     });
+    stream.addEventListener("renew", () => {
+      disconnect(); // asked to come again: nothing is lost, so nothing is said
+      connect();
+    });
     stream.addEventListener("error", () => {
       show("lost");
       if (stream.readyState !== EventSource.CLOSED) return; // the browser tries again by itself

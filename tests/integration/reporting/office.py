@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx
 
+from services.reporting.api import Dashboards
 from services.reporting.app import build
+from services.reporting.dashboard import Lag
 from services.reporting.growth import Classes
 from shared.database import Database
 from shared.embedded import EmbeddedLog
@@ -61,6 +63,7 @@ def person(
     version: int = 1,
     district: str = BOJONEGORO,
     event_id: str | None = None,
+    skills: tuple[str, ...] = ("sewing",),
 ) -> Record:
     """The registry's fact about a person."""
     number = beneficiary_id(district, ref)
@@ -75,7 +78,7 @@ def person(
         sex=Sex.female,
         birth_year=1990,
         disabilities=(),
-        skills=("sewing",),
+        skills=skills,
         unit=None,
     )
     return from_service(
@@ -131,6 +134,8 @@ def grant(
     year: int = 2026,
     district: str = BOJONEGORO,
     to: str = "B-1",
+    kind: str = "equipment",
+    on: date = date(2026, 11, 4),
 ) -> Record:
     number = grant_id(district, ref)
     whose = beneficiary_id(district, to)
@@ -139,10 +144,10 @@ def grant(
         grant_id=number,
         beneficiary_id=whose,
         district=district,
-        kind=GrantKind.equipment,
+        kind=GrantKind(kind),
         amount=amount,
         fiscal_year=year,
-        on=date(2026, 11, 4),
+        on=on,
     )
     return from_service("grants", fact, event_id=f"grant/{number}/{version}", time=NOVEMBER, key=str(whose))
 
@@ -164,6 +169,11 @@ class Office(base.Office):
         async with self.database.transaction() as session:
             await self.node.inbox.apply(session, records)
             await Classes().settle(session)
+
+    async def say(self, lag: Lag) -> None:
+        """As a worker says how far it is."""
+        source: Dashboards = self.node.app.state.dashboards
+        await source.live.report(lag)
 
     async def call(
         self, path: str, who: Caller | None = VIEWER, headers: Mapping[str, str] | None = None

@@ -1,7 +1,12 @@
 """Who may see what; versions of the dashboard, its proof and its repair."""
 
-from services.reporting.dashboard import build_next
+from datetime import timedelta
+
+import pytest
+
+from services.reporting.dashboard import Lag, build_next
 from services.reporting.reconcile import rebuild, reconcile
+from shared.database import now
 from shared.events.envelope import beneficiary_id
 from shared.security import Caller, Role
 from tests.integration.reporting.office import BOJONEGORO, DISTRICTS, EMPTY_CELL, OFFICER, Office, person, report
@@ -36,11 +41,14 @@ async def test_a_district_officer_sees_the_province_and_the_own_district(office:
 
 async def test_a_dashboard_unchanged_is_not_sent_again(office: Office) -> None:
     await office.hear(person(), report())
+    await office.say(Lag(now(), 0, 0.0))
     first = await office.call("/v1/dashboard")
     tag = first.headers["etag"]
+    assert tag.startswith('W/"'), "as_of is not in it"
+    await office.say(Lag(now(), 0, 0.0))
     same = await office.call("/v1/dashboard", headers={"If-None-Match": tag})
     assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
-    for way in (f"W/{tag}", f'"another", {tag}', "*"):
+    for way in (tag.removeprefix("W/"), f'"another", {tag}', "*"):
         assert (await office.call("/v1/dashboard", headers={"If-None-Match": way})).status_code == 304, way
     assert (await office.call("/v1/dashboard", headers={"If-None-Match": '"another"'})).status_code == 200
     assert (await office.call("/v1/dashboard", OFFICER, headers={"If-None-Match": tag})).status_code == 200
@@ -50,6 +58,21 @@ async def test_a_dashboard_unchanged_is_not_sent_again(office: Office) -> None:
     assert changed.status_code == 200
     assert changed.headers["etag"] != tag
     assert first.headers["cache-control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize(("age", "events", "seconds"), [(0, 1, 0.0), (0, 0, 0.2), (60, 0, 0.0)])
+async def test_a_dashboard_whose_lag_has_changed_is_sent_again(
+    office: Office, age: int, events: int, seconds: float
+) -> None:
+    """Also when the workers have been silent for a minute: every second the dashboard is a second older."""
+    await office.say(Lag(now(), 0, 0.0))
+    tag = (await office.call("/v1/dashboard")).headers["etag"]
+    await office.say(Lag(now() - timedelta(seconds=age), events, seconds))
+    again = await office.call("/v1/dashboard", headers={"If-None-Match": tag})
+    assert again.status_code == 200
+    lag = again.json()["lag"]
+    assert lag["events"] == events
+    assert lag["seconds"] == pytest.approx(age + seconds, abs=3 if age else 0)
 
 
 # Versions, proof and repair
