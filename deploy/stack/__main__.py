@@ -87,8 +87,12 @@ def env() -> None:
 @app.command()
 def district(
     code: Annotated[str, typer.Argument(help="its four digits, e.g. 3522", metavar="CODE")],
-    rotate: Annotated[bool, typer.Option(help="A new password; the present one opens nothing from now on.")] = False,
-    revoke: Annotated[bool, typer.Option(help="Close the door: its user and rules go, its topics stay.")] = False,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="A new password; the present one opens nothing from now on.")
+    ] = False,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Close the door: its user and rules go, its topics stay.")
+    ] = False,
 ) -> None:
     """Open a district's own door to Kafka and HTTP, and write the folder to hand over. Safe to run again."""
     if rotate and revoke:

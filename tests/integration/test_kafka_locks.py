@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it offers them, without saying so in types
     AclBinding,
     AclOperation,
@@ -117,7 +117,9 @@ def test_a_district_makes_deletes_and_empties_no_topic(broker: Locked, a: Client
     admin = a.admin
     made = admin.create_topics([NewTopic(f"intake.registry.{A}9", 1, 1)], request_timeout=PATIENCE)
     deleted = admin.delete_topics([f"intake.registry.{A}"], request_timeout=PATIENCE)
-    assert [refused(future.result) for future in (*made.values(), *deleted.values())] == [NO_TOPIC, NO_TOPIC]
+    emptied = admin.delete_records([TopicPartition(f"receipts.{A}", 0, 1)], request_timeout=PATIENCE)
+    futures = (*made.values(), *deleted.values(), *emptied.values())
+    assert [refused(future.result) for future in futures] == [NO_TOPIC] * 3
     assert a.write("a topic that nobody made") in (NO_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART)
     assert broker.as_(passwords.ADMIN).topics() == before
 

@@ -75,9 +75,10 @@ def test_the_guide_is_true(stack: Stack) -> None:
     stack.done(opened)
     printed = stack.done(sent)
     assert printed.count('"no_consent"') == 2, printed  # through Kafka, and over HTTP
-    assert '"deliveries":2' in printed  # both doors lead to the same log
     again = stack.done(sent)
     assert '"verdict": "duplicate"' in again, again
+    deliveries = re.search(r'"deliveries":(\d+)', again)
+    assert deliveries and int(deliveries[1]) >= 3, again  # one, at least, came by the other door
 
 
 def test_the_keys_are_for_their_owner_alone(stack: Stack) -> None:

@@ -1,0 +1,31 @@
+"""What a service is told by its environment, where one variable needs another."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from shared.settings import KafkaLogin, Settings
+
+
+def test_without_a_user_nobody_signs_in_to_kafka() -> None:
+    assert Settings(service="grants").kafka_login is None
+
+
+def test_user_and_password_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "grants"
+    file.write_text("a word\n")
+    monkeypatch.setenv("BERDAYA_KAFKA_USER", "grants")
+    monkeypatch.setenv("BERDAYA_KAFKA_PASSWORD_FILE", str(file))
+    login = Settings(service="grants").kafka_login
+    assert login == KafkaLogin("grants", file)
+    assert login.password() == "a word"
+
+
+@pytest.mark.parametrize(("name", "value"), [("USER", "grants"), ("PASSWORD_FILE", "somewhere")])
+def test_a_user_without_a_password_or_the_reverse_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"BERDAYA_KAFKA_{name}", value)
+    with pytest.raises(ValidationError, match="go together"):
+        Settings(service="grants")
