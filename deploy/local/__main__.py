@@ -20,6 +20,7 @@ from deploy.local.province import METADATA, TOPICS, CannotStart, Province, check
 from deploy.local.publishers import Publishers
 from deploy.local.quiet import NotQuietError, until_quiet
 from deploy.local.table import provincial_table
+from deploy.stack.errors import StackError
 from deploy.stack.passwords import ADMIN, login
 from deploy.stack.settings import kafka_environment
 from deploy.story.driver import Doors, WrongAnswer, steps, tell
@@ -135,7 +136,7 @@ def _finish(work: Coroutine[Any, Any, int]) -> None:
     configure_logs(Settings(service="reporting", json_logs=False, log_level="WARNING"))
     try:
         code = asyncio.run(work)
-    except* (CannotStart, WrongSecret, WrongAnswer, NotQuietError, LogUnavailable) as group:
+    except* (CannotStart, StackError, WrongSecret, WrongAnswer, NotQuietError, LogUnavailable) as group:
         console.print(f"[red]{_first(group)}[/red]", soft_wrap=True)
         code = 1
     except* KeyboardInterrupt:

@@ -27,9 +27,8 @@ _EXAMPLES = ("README.md", "contoh.json", "kirim.py", "kirim.sh")
 def open_door(settings: Settings, code: str, *, new_password: bool = False) -> Path:
     """Safe to run again: what is there stays, the folder is written anew. Returns the folder."""
     bootstrap, front = _addresses(settings, code)
-    admin = passwords.login(settings.var, passwords.ADMIN)
-    topics.provision_topics(bootstrap, [code], login=admin)
     login = doors.open_districts(bootstrap, settings.var, [code])[code]
+    topics.provision_topics(bootstrap, [code], login=passwords.login(settings.var, passwords.ADMIN))
     if new_password:
         doors.rotate(bootstrap, settings.var, code)
     return _write(settings, code, bootstrap=bootstrap, front=front, login=login)

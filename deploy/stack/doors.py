@@ -5,7 +5,8 @@ from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
 
-from deploy.stack import access, passwords, principals
+from deploy.stack import access, kafka, passwords, principals
+from deploy.stack.errors import Unavailable
 from deploy.stack.principals import Rule
 from shared.settings import KafkaLogin
 
@@ -16,7 +17,7 @@ def open_services(bootstrap: str, state_dir: Path) -> None:
 
 
 def open_districts(bootstrap: str, state_dir: Path, codes: Sequence[str]) -> Mapping[str, KafkaLogin]:
-    """Each district's user by its code. The topics must be there."""
+    """Each district's user by its code."""
     rules = {principals.district_user(code): principals.district(code) for code in codes}
     return dict(zip(codes, _open(bootstrap, state_dir, rules), strict=True))
 
@@ -48,4 +49,8 @@ def _open(bootstrap: str, state_dir: Path, rules: Mapping[str, Collection[Rule]]
 
 
 def _administrator(bootstrap: str, state_dir: Path) -> AdminClient:
-    return access.administrator(bootstrap, passwords.login(state_dir, passwords.ADMIN))
+    """Raises Unavailable at once when the broker does not answer: the client itself would try for a minute."""
+    login = passwords.login(state_dir, passwords.ADMIN)
+    if (silence := kafka.probe(bootstrap, login)) is not None:
+        raise Unavailable(kafka.NAME, f"{silence}; start it with `make stack`")
+    return access.administrator(bootstrap, login)

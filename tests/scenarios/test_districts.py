@@ -114,6 +114,15 @@ def test_who_names_no_district_of_the_province_is_told_so(stack: Stack, command:
     assert "CODE=3522" in refused.stdout + refused.stderr
 
 
+def test_where_the_stack_does_not_run_it_says_so_in_one_line(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "stack.env").write_text(f"KAFKA=127.0.0.1:{ports.choose()}\nGATEWAY_URL=http://127.0.0.1:1\n")
+    for var, said in ((tmp_path, "nothing listens at"), (tmp_path / "empty", "no stack in")):
+        refused = stack.do(f"BERDAYA_VAR={var} python -m deploy.stack district {CODE}")
+        assert refused.returncode == 1
+        assert said in refused.stderr.splitlines()[-1]
+        assert "make stack" in refused.stderr and "Traceback" not in refused.stderr
+
+
 def client(stack: Stack) -> Client:
     """By the file that a district gets."""
     lines = (stack.folder / "client.properties").read_text().splitlines()
