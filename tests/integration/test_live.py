@@ -37,15 +37,16 @@ class Web:
     def __init__(self, url: str) -> None:
         self.live = OverRedis(url)
         self.faults: list[OSError] = []
+        self.stopping = asyncio.Event()
 
     def version(self) -> int | None:
         current = self.live.current()
         return current.version if current else None
 
     async def run(self) -> None:
-        while True:
+        while not self.stopping.is_set():
             try:
-                await self.live.listen(asyncio.Event())
+                await self.live.listen(self.stopping)
             except OSError as error:
                 self.faults.append(error)
                 await asyncio.sleep(0.1)
@@ -69,6 +70,7 @@ class Place:
         task = asyncio.create_task(web.run())
 
         async def stop() -> None:
+            web.stopping.set()  # a client of Redis may take a cancellation for a lost connection
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
