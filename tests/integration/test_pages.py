@@ -71,6 +71,7 @@ async def _opened(database: Database, folder: Path) -> AsyncIterator[Site]:
     node = build(settings, EmbeddedLog(folder / "log.db"), database)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(node.app), base_url="http://test") as client:
         yield Site(node, settings, client)
+    await node.log.close()
 
 
 @pytest.fixture
