@@ -279,6 +279,7 @@ async def test_what_was_there_before_cohorts_is_counted_in_them(empty: str) -> N
     await move(database, "reporting", lambda there: command.downgrade(there, "reporting_0003"))
     await upgrade(database, "reporting", REPORTING)
     assert await reconcile(database) == []
+    await database.close()
 
 
 _GRANT = (
