@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.api import Here, Reader, read_business
 from services.reporting.overrides import place, read_history, remove
+from services.reporting.replies import private_json
 from services.reporting.rule_versions import RULES, GrowthRule, decode_candidate
 from services.reporting.rules import GrowthClass
 from services.reporting.what_if import what_if
@@ -96,12 +97,12 @@ async def overrides(beneficiary_id: UUID, who: ListReader, here: Here) -> Respon
         if person is None or not who.sees(person.district):
             raise Refused("not_found")
         history = await read_history(session, person.no)
-    return _json({"beneficiary_id": str(beneficiary_id), "overrides": history})
+    return private_json({"beneficiary_id": str(beneficiary_id), "overrides": history})
 
 
 @router.get("/v1/growth/rules", summary="Every version of the growth rule, and the one in force")
 async def rules(_: Reader, rule: InForce) -> Response:
-    return _json({"in_force": rule.version, "rules": list(RULES.values())})
+    return private_json({"in_force": rule.version, "rules": list(RULES.values())})
 
 
 @router.get("/v1/growth/what-if", summary="What would change under another version of the rule")
@@ -124,10 +125,4 @@ async def compare_candidate(request: Request, _: Admin, here: Here) -> Response:
 
 async def _compared(database: Database, rule: GrowthRule) -> Response:
     async with database.reading(still=True) as session:
-        return _json(await what_if(session, rule))
-
-
-def _json(body: object) -> Response:
-    return Response(
-        msgspec.json.encode(body), media_type="application/json", headers={"Cache-Control": "private, no-cache"}
-    )
+        return private_json(await what_if(session, rule))

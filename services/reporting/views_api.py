@@ -4,12 +4,10 @@ A list is about single people, and a cell of a cut may be about one: neither is 
 """
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,11 +15,11 @@ from services.reporting.api import Here, MonthQuery, Reader
 from services.reporting.cuts import CUTS, CutName, read_cut
 from services.reporting.lists import Filters, GrantFilters, Page, read_businesses, read_grants
 from services.reporting.lists_export import GRANT_COLUMNS, business_columns, business_row, grant_row, headings, widths
+from services.reporting.replies import attachment, private_json, unsent
 from services.reporting.rules import GrowthClass, month_index, month_name
 from services.reporting.series import newest_month, read_series, read_years
 from services.reporting.sheets import Format, Value, open_sheet
 from services.reporting.wording import WORDS, Language, Words
-from services.reporting.worklist_api import attachment
 from services.reporting.worklist_rules import jakarta_day
 from shared.database import Database, now
 from shared.events.district import AssetUse, Disability, GrantKind, PpksGroup, Sex, Status
@@ -32,7 +30,6 @@ from shared.security import Caller, Role
 MAX_PAGE = 500
 MAX_MONTHS = 120
 _FILE_PAGE = 5000
-_IN_MEMORY_BYTES = 4 * 1024 * 1024
 VIEWER_CUTS: frozenset[CutName] = frozenset({"district"})
 """What the dashboard shows them anyway. In any finer one a cell may be one person's income."""
 
@@ -84,7 +81,7 @@ async def view(
     rows = [
         {"value": value or None, **cell} for value, cell in table.rows.items() if cut != "district" or who.sees(value)
     ]
-    return _json(
+    return private_json(
         {
             "cut": cut,
             "month": None if at is None else month_name(at),
@@ -104,7 +101,7 @@ async def series(
     district = seen(who, district)
     async with here.database.reading(still=True) as session:
         items = await read_series(session, district, months)
-    return _json({"district": district, "items": items})
+    return private_json({"district": district, "items": items})
 
 
 @router.get("/v1/years", summary="Fiscal year after fiscal year: grants, money, income")
@@ -113,7 +110,7 @@ async def years(who: Reader, here: Here, district: District = None) -> Response:
     district = seen(who, district)
     async with here.database.reading(still=True) as session:
         items = await read_years(session, district)
-    return _json({"district": district, "items": items})
+    return private_json({"district": district, "items": items})
 
 
 @router.get("/v1/businesses", summary="The people or reports behind a number, in pages")
@@ -205,8 +202,7 @@ async def _file(
 ) -> Response:
     """The whole list as one file, all of one moment, written before the first byte is sent. `name`: id, en."""
     words = WORDS[language]
-    out = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by the sender
-    try:
+    with unsent() as out:
         sheet = open_sheet(kind, headings(columns, words), widths(columns), out)
         after: str | None = ""
         async with database.reading(still=True) as session:
@@ -215,17 +211,8 @@ async def _file(
                 await asyncio.to_thread(sheet.add, [row(item, words) for item in page.items])
                 after = page.next
         await asyncio.to_thread(sheet.close)
-    except BaseException:
-        out.close()
-        raise
     return attachment(out, kind, f"{name[language == 'en']}-{jakarta_day(now()).isoformat()}")
 
 
 def _page(page: Page) -> Response:
-    return _json(page._asdict())
-
-
-def _json(body: object) -> Response:
-    return Response(
-        msgspec.json.encode(body), media_type="application/json", headers={"Cache-Control": "private, no-cache"}
-    )
+    return private_json(page._asdict())

@@ -1,20 +1,19 @@
 """The worklist over HTTP: read a page, count, export, see to a line, confirm a report."""
 
 import asyncio
-import tempfile
 from datetime import date
-from typing import IO, Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.api import Here, Reader
+from services.reporting.replies import attachment, private_json, unsent
 from services.reporting.rule_versions import GrowthRule
-from services.reporting.sheets import MEDIA_TYPES, Format
+from services.reporting.sheets import Format
 from services.reporting.wording import WORDS, Language
 from services.reporting.worklist_commands import OFFICERS, Assign, assign, confirm
 from services.reporting.worklist_export import write
@@ -37,8 +36,6 @@ from shared.security import Caller, Role
 from shared.web import Call, allow, call
 
 MAX_PAGE = 500
-_IN_MEMORY_BYTES = 4 * 1024 * 1024
-_CHUNK_BYTES = 256 * 1024
 
 router = APIRouter(tags=["worklist"])
 
@@ -124,7 +121,7 @@ async def worklist(
     by_district = {
         code: total(tally, filters._replace(district=code)) for code in sorted({part.district for part in tally})
     }
-    return _json(
+    return private_json(
         {
             "today": day,
             "total": total(tally, filters),
@@ -146,7 +143,7 @@ async def counts(who: Reader, here: Here, day: Today) -> Response:
     districts = {
         code: {reason: found.get(code, {}).get(reason, 0) for reason in Reason} for code in DISTRICTS if who.sees(code)
     }
-    return _json({"today": day, "districts": districts})
+    return private_json({"today": day, "districts": districts})
 
 
 @router.get("/v1/worklist/{beneficiary_id}", summary="All that was ever on the list about one business")
@@ -159,7 +156,7 @@ async def history(beneficiary_id: UUID, who: ListReader, here: Here) -> Response
             raise Refused("not_found")
         items = await read_items(session, person.no)
         confirmed = await read_confirmations(session, person.no)
-    return _json({"beneficiary_id": beneficiary_id, "items": items, "confirmed": confirmed})
+    return private_json({"beneficiary_id": beneficiary_id, "items": items, "confirmed": confirmed})
 
 
 @router.put("/v1/worklist/{beneficiary_id}/{reason}", summary="Who sees to a line, until when, with a note")
@@ -194,35 +191,6 @@ async def export(
     """The whole list as one file, written before the first byte is sent: a fault is then still an honest answer."""
     async with database.reading(still=True) as session:
         lines = [line async for line in read_all(session, day, filters, sort=sort)]
-    out = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by the sender
-    try:
+    with unsent() as out:
         await asyncio.to_thread(write, kind, lines, WORDS[language], out)
-    except BaseException:
-        out.close()
-        raise
     return attachment(out, kind, f"{'daftar-kerja' if language == 'id' else 'worklist'}-{day.isoformat()}")
-
-
-def attachment(out: IO[bytes], kind: Format, name: str) -> StreamingResponse:
-    """A file from its beginning, closed once it is sent."""
-    out.seek(0)
-    return StreamingResponse(
-        _chunks(out),
-        media_type=MEDIA_TYPES[kind],
-        headers={
-            "Content-Disposition": f'attachment; filename="berdaya-{name}.{kind}"',
-            "Cache-Control": "private, no-store",
-        },
-    )
-
-
-def _chunks(file: IO[bytes]) -> Any:
-    with file:
-        while chunk := file.read(_CHUNK_BYTES):
-            yield chunk
-
-
-def _json(body: object) -> Response:
-    return Response(
-        msgspec.json.encode(body), media_type="application/json", headers={"Cache-Control": "private, no-cache"}
-    )
