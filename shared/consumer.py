@@ -32,6 +32,8 @@ class Deferred(Protocol):
 IDLE_SECONDS = 0.5
 SETTLE_SECONDS = (0.2, 5.0)
 """While events come, what was put off is done this often; while the log is full, a part of it this often."""
+SETTLE_AT_ONCE_SECONDS = 5.0
+"""Then the log is looked at again, however much is left: what came meanwhile must not wait, nor pass for lost."""
 BOOKMARK_SECONDS = 1.0
 """The bookmark costs a call to the broker, as long as a small batch takes: while events come, one a second."""
 
@@ -93,6 +95,10 @@ class Together:
     @property
     def behind(self) -> int:
         return sum(part.behind for part in self.parts)
+
+    @property
+    def moving(self) -> int:
+        return sum(part.moving for part in self.parts)
 
     @property
     def seconds(self) -> float:
@@ -185,10 +191,13 @@ class Consumer:
         changed = await self._commit(subscription, records) if records else False
         if not records:
             await self._bookmark(subscription)
-        self._unsettled = bool(records) and started - self._together.settled < SETTLE_SECONDS[full]
+        busy = full or self._together.moving >= self._batch  # another consumer's full log counts as much as one's own
+        self._unsettled = (busy or bool(records)) and started - self._together.settled < SETTLE_SECONDS[busy]
         if not self._unsettled:
-            changed = await self._settle(stopping, everything=not full) or changed
+            before = time.monotonic()
+            changed = await self._settle(stopping, everything=not busy) or changed
             self._together.settled = time.monotonic()
+            self._moved += self._together.settled - before  # work as well: the watchdog's clock stands still meanwhile
         if changed:
             await self._announce()  # 7
             self._metrics.batch_seconds.observe(time.monotonic() - started)
@@ -233,13 +242,14 @@ class Consumer:
         if self._together.settling.locked():
             return changed
         async with self._together.settling:
+            began = time.monotonic()
             while not stopping.is_set() and await self._anything_due():
                 async with self._database.transaction() as session:
                     drained = await self._inbox.drain(session)
                 async with self._database.transaction() as session:
                     more = await self._deferred.settle(session)
                 changed = True
-                if not everything or not (drained or more):
+                if not everything or not (drained or more) or time.monotonic() - began > SETTLE_AT_ONCE_SECONDS:
                     break
         return changed
 

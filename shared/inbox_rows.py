@@ -11,6 +11,7 @@ from shared import last_heard
 from shared.database import insert, now, run, run_many, set_wise
 from shared.events import receipts
 from shared.events.catalogue import Event, topic_district
+from shared.events.clock import TIME_IN_FUTURE
 from shared.events.control import rupiah_of
 from shared.events.districts import DISTRICTS
 from shared.events.envelope import Record
@@ -273,7 +274,12 @@ def _verdict_row(arrival: Arrival, answer: Answer) -> tuple[Any, ...]:
 
 
 async def _note_heard(session: AsyncSession, answered: Sequence[tuple[Arrival, Answer]]) -> None:
-    await last_heard.note(session, [(arrival.key.district, arrival.type, arrival.time_us) for arrival, _ in answered])
+    heard = [
+        (arrival.key.district, arrival.type, arrival.time_us)
+        for arrival, answer in answered
+        if answer.reason != TIME_IN_FUTURE
+    ]
+    await last_heard.note(session, heard)
 
 
 def _is_sqlite(session: AsyncSession) -> bool:

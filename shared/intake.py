@@ -86,7 +86,7 @@ async def receipt(
             session,
             "SELECT source, type, verdict, reason, detail, warnings, at, deliveries FROM inbox "
             "WHERE district = :district AND event_id = :event_id AND source = coalesce(:source, source) "
-            "ORDER BY at DESC LIMIT 1",
+            "ORDER BY at DESC, source LIMIT 1",
             district=who.district,
             event_id=event_id,
             source=source,

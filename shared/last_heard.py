@@ -1,5 +1,6 @@
 """When each district was last heard of: the newest event of each type, by its own time, kept with every batch.
 
+An event of the far future says nothing of when it was sent: rejected as `time_in_future`, it is left out.
 A view like others: it can be recomputed from the inbox, and `differences` proves that it equals it.
 """
 
@@ -9,13 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import run, set_wise
 from shared.events.catalogue import CATALOGUE
+from shared.events.clock import TIME_IN_FUTURE
 
 Heard = Mapping[tuple[str, str], int]
 """By (district, type): the time of the newest event in microseconds since 1970."""
 
 _NAMES = ", ".join(f"'{name}'" for name in CATALOGUE)
 _RECOMPUTED = f"""SELECT district, type, max(time_us) FROM inbox
-    WHERE district <> '' AND time_us IS NOT NULL AND type IN ({_NAMES}) GROUP BY district, type"""
+    WHERE district <> '' AND time_us IS NOT NULL AND reason <> '{TIME_IN_FUTURE}' AND type IN ({_NAMES})
+    GROUP BY district, type"""
 
 
 async def note(session: AsyncSession, arrived: Iterable[tuple[str, str, int | None]]) -> None:

@@ -133,7 +133,7 @@ class Node:
 
     def _is_far_behind(self) -> bool:
         """Is there so much to apply that receipts and facts may wait? What they speak of is late by itself."""
-        return self.progress.behind > _FAR_BEHIND_BATCHES * self.settings.batch
+        return self.progress.moving > _FAR_BEHIND_BATCHES * self.settings.batch
 
     async def _waiting_out(self, name: str, work: Background) -> None:
         """Run until stopped, waiting out transient faults. Whatever happens, the end comes within bounded time."""

@@ -63,6 +63,7 @@ class _Node:
     port: int
     controller_port: int
     secrets: Path | None
+    file: str = "server.properties"
 
     @property
     def data(self) -> Path:
@@ -70,7 +71,7 @@ class _Node:
 
     @property
     def properties(self) -> Path:
-        return self.home / "server.properties"
+        return self.home / self.file
 
     def render(self) -> str:
         values = {
@@ -110,16 +111,19 @@ def _configured(state_dir: Path, jvm: tuple[str, ...], node: _Node, port_variabl
 
 def _admit(state_dir: Path, jvm: tuple[str, ...], node: _Node) -> None:
     """A broker of before there were users, or whose administrator's password was lost, runs once without locks, on
-    ports that nobody knows, to be given its first two users. On file last: until then it is done again."""
+    ports that nobody knows and by a file of its own, which no supervisor starts again, to be given its first two users.
+    On file last: until then it is done again."""
     say("Kafka gets its first users, once")
     users = [passwords.login(state_dir, user) for user in (passwords.BROKER, passwords.ADMIN)]
     fresh = {user.user: passwords.generate() for user in users}
-    unlocked = replace(node, port=ports.choose(), controller_port=ports.choose(), secrets=None)
+    unlocked = replace(
+        node, port=ports.choose(), controller_port=ports.choose(), secrets=None, file="admitting.properties"
+    )
     with Handle(_configured(state_dir, jvm, unlocked)) as handle:
         access.set_passwords(access.administrator(handle.address, None), fresh)
     for user in users:
         passwords.replace(user, fresh[user.user])
-    node.properties.write_text(node.render())
+    unlocked.properties.unlink()
 
 
 def probe(address: str, login: KafkaLogin | None) -> str | None:

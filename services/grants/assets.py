@@ -58,7 +58,7 @@ async def keep(
         present.name, present.serial, present.value = asset.name, asset.serial, asset.value
         if present.status == AssetStatus.withdrawn:
             status = AssetStatus.contested if asset.serial_key else AssetStatus.held
-            present.status, present.holder_id = status.value, asset.holder_id
+            present.status, present.holder_id, present.district = status.value, asset.holder_id, asset.district
     fresh = [asset for number, asset in wanted.items() if number not in known]
     marks = {grant.id: handover.mark for grant, handover in handed}
     changed = await _settle(session, keys, [(asset, marks[asset.grant_id]) for asset in fresh])
@@ -123,7 +123,7 @@ async def _withdraw(session: AsyncSession, assets: Sequence[Asset]) -> None:
     told_of = set(await session.scalars(select(col(AssetStep.asset_id)).where(col(AssetStep.asset_id).in_(numbers))))
     for asset in assets:
         if asset.id in told_of:
-            asset.status, asset.holder_id = AssetStatus.withdrawn.value, None
+            asset.status, asset.holder_id = AssetStatus.withdrawn.value, None  # until it is named again, where it was
         else:
             await session.delete(asset)
     await session.flush()

@@ -185,7 +185,7 @@ async def duplicates(
 )
 async def crowds(here: Here, keys: Keys, _: ProvinceReader) -> pair_views.Crowds:
     """A NIK or a date of birth that somebody wrote for want of the right one, or a common name. The largest first."""
-    async with here.database.reading() as session:
+    async with here.database.reading(still=True) as session:
         return await pair_views.read_crowds(session, keys)
 
 

@@ -16,7 +16,7 @@ from services.reporting.rules import growth, month_name
 from services.reporting.stream import Streams
 from shared.database import Database, now, run
 from shared.refusals import Refused
-from shared.security import READERS, Caller, Verified
+from shared.security import READERS, Caller, Role, Verified
 from shared.web import Context, bearer_token, context
 
 SESSION_COOKIE = "berdaya_session"
@@ -133,20 +133,21 @@ async def stream(
 async def business(beneficiary_id: UUID, who: Reader, here: Here) -> Response:
     """404 when unknown or of another district."""
     async with here.database.reading() as session:
-        found = await read_business(session, beneficiary_id)
-    if found is None or not who.sees(found["district"]):
-        raise Refused("not_found")
+        found = await read_business(session, who, beneficiary_id)
     return Response(msgspec.json.encode(found), media_type="application/json")
 
 
-async def read_business(session: AsyncSession, beneficiary_id: UUID) -> dict[str, Any] | None:
-    """One business as the contract shapes it, or None."""
+async def read_business(session: AsyncSession, who: Caller, beneficiary_id: UUID) -> dict[str, Any]:
+    """One business as the contract shapes it. Raises Refused `not_found`.
+
+    Why an officer overrode a class, and which, is not for those who only view.
+    """
     found = await run(
         session, "SELECT no, district, growth_rule FROM person WHERE beneficiary_id = :id", id=beneficiary_id
     )
     person = found.first()
-    if person is None:
-        return None
+    if person is None or not who.sees(person.district):
+        raise Refused("not_found")
     rows = await run(
         session,
         """SELECT month, revision, turnover, materials, production, wages, net_profit, employees, orders, asset_use
@@ -158,6 +159,8 @@ async def read_business(session: AsyncSession, beneficiary_id: UUID) -> dict[str
     reports = [{**row, "month": month_name(row["month"])} for row in found_rows]
     rule = RULES[person.growth_rule or FIRST.version]
     override = await read_counting(session, person.no, newest)
+    if override is not None and who.role is Role.viewer:
+        override = {"class": override["class"], "until": override["until"]}
     return {
         "beneficiary_id": str(beneficiary_id),
         "district": person.district,

@@ -72,7 +72,7 @@ async def post_override(
             until=body.until,
             rule=rule,
         )
-        return {"business": await read_business(session, beneficiary_id), "overrides": history}
+        return {"business": await read_business(session, who, beneficiary_id), "overrides": history}
 
     return await writing.once(who, work)
 
@@ -83,7 +83,7 @@ async def post_removal(
 ) -> Response:
     async def work(session: AsyncSession) -> object:
         history = await remove(session, who, beneficiary_id, reason=body.reason, rule=rule)
-        return {"business": await read_business(session, beneficiary_id), "overrides": history}
+        return {"business": await read_business(session, who, beneficiary_id), "overrides": history}
 
     return await writing.once(who, work)
 

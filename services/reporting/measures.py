@@ -14,6 +14,7 @@ from services.reporting.value_rules import After, By
 from shared.database import now
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
+from shared.security import Role
 from shared.web import Context, context
 
 router = APIRouter(tags=["measures"])
@@ -39,9 +40,14 @@ async def value(
     months: After = After.half_a_year,
     district: Annotated[str | None, Query(pattern="^[0-9]{4}$", examples=["3522"])] = None,
 ) -> Response:
-    """Aggregates only. A district officer sees the province's totals, and of districts the own one."""
+    """Aggregates only. A district officer sees the province's totals and of districts the own one; by kind or trade,
+    where a row may be one person, of the own district only. A viewer sees it by district only."""
+    if who.role is Role.viewer and by is not By.district:
+        raise Refused("forbidden", role=who.role.value)
     if district is not None and (district not in DISTRICTS or not who.sees(district)):
         raise Refused("not_found")
+    if by is not By.district:
+        district = district or who.district
     async with here.database.reading(still=True) as session:
         found = await read_value(session, by, months=months, district=district)
     if by is By.district:

@@ -69,12 +69,12 @@ async def view(
     """Of the province, or of one `district`. `month` is by default the newest with a report.
 
     `value` null are those who have none. Where one person may have several values the rows add up to more than the
-    total. A district officer sees the province's totals, and of districts the own one. A viewer sees the cut by
-    district only.
+    total. A district officer sees the province's totals and of districts the own one; the finer cuts, in which a cell
+    may be one person, of the own district only. A viewer sees the cut by district only.
     """
     if who.role is Role.viewer and cut not in VIEWER_CUTS:
         raise Refused("forbidden", role=who.role.value)
-    district = seen(who, district)
+    district = seen(who, district) or (None if cut == "district" else who.district)
     async with here.database.reading(still=True) as session:
         at = month_index(month) if month else await newest_month(session)
         table = await read_cut(session, cut, at or 0, district)

@@ -450,6 +450,31 @@ async def relayed(world: World) -> bool:
 # --- the watchdog
 
 
+class Slow:
+    """Work put off that takes longer than a worker may stand still, and is never at its end."""
+
+    def __init__(self) -> None:
+        self.parts = 0
+
+    async def due(self, _: object) -> bool:
+        return self.parts < 6
+
+    async def settle(self, _: object) -> bool:
+        await asyncio.sleep(0.4)
+        self.parts += 1
+        return True
+
+
+async def test_work_that_was_put_off_passes_for_no_standstill(world: World) -> None:
+    slow = Slow()
+    consumer = world.consumer(stall=1, deferred=slow)
+    async with at_work(consumer):
+        await until(lambda: slow.parts > 0)
+        await world.append(person())  # comes while the worker is at it
+        await until(lambda: slow.parts == 6)
+        await until(lambda: world.applied(1))
+
+
 NOWHERE = Partition("facts.registry", 0)
 
 

@@ -105,9 +105,7 @@ async def district(
 async def business(request: Request, beneficiary_id: UUID, who: Reader, here: Here) -> Response:
     """One business with the evidence for its growth class (UU 27/2022 Art. 34)."""
     async with here.database.reading() as session:
-        found = await read_business(session, beneficiary_id)
-        if found is None or not who.sees(found["district"]):
-            raise Refused("not_found")
+        found = await read_business(session, who, beneficiary_id)
         person = (
             await run(
                 session, "SELECT district_ref, status, unit FROM person WHERE beneficiary_id = :id", id=beneficiary_id

@@ -202,8 +202,8 @@ class Office(base.Office):
         income = (await self.cell(month, district))["income"]
         return income["reports"], income["net_profit"]
 
-    async def business(self, ref: str = "B-1") -> dict[str, Any]:
-        found = await self.call(f"/v1/businesses/{beneficiary_id(BOJONEGORO, ref)}")
+    async def business(self, ref: str = "B-1", who: Caller = OFFICER) -> dict[str, Any]:
+        found = await self.call(f"/v1/businesses/{beneficiary_id(BOJONEGORO, ref)}", who)
         assert found.status_code == 200
         body: dict[str, Any] = found.json()
         return body

@@ -185,7 +185,7 @@ async def test_a_viewer_sees_totals_and_no_list(office: Office) -> None:
 
 async def test_a_district_officer_sees_the_totals_of_the_province_and_the_own_district(office: Office) -> None:
     await office.hear(person(), person("T-1", district=TUBAN), report(net=7), report("T-1", net=5, district=TUBAN))
-    assert seen(await rows(office, "sex", "", OFFICER))["total"] == (2, 2, 12)
+    assert seen(await rows(office, "sex", "", OFFICER))["total"] == (1, 1, 7), "a cell may be one person elsewhere"
     assert seen(await rows(office, "district", "", OFFICER)) == {BOJONEGORO: (1, 1, 7), "total": (2, 2, 12)}
     assert seen(await rows(office, "sex", f"district={BOJONEGORO}", OFFICER))["total"] == (1, 1, 7)
     for path in ("views/sex", "series", "years", "businesses", "grants"):

@@ -72,6 +72,18 @@ async def test_a_district_is_as_fresh_as_its_newest_event(office: Office) -> Non
     assert (never["last_event_at"], never["age_days"], never["silent"], never["streams"]) == (None, None, True, {})
 
 
+async def test_an_event_of_the_far_future_does_not_end_the_watch_for_silence(office: Office) -> None:
+    moment = now()
+    wrong = report(event_id="wrong", time=moment + 20_000 * DAY)
+    taken = int((moment - 30 * DAY).timestamp() * 1_000_000)
+    await office.hear(person(), report(event_id="right", time=moment - 30 * DAY), wrong._replace(taken_us=taken))
+    assert (await office.receipts())["wrong"][:2] == ("rejected", "time_in_future")
+    found = await of(office)
+    assert (found["age_days"], found["silent"]) == (30, True)
+    await rebuild(office.database)
+    assert await of(office) == found
+
+
 async def test_what_other_services_tell_of_a_district_is_not_the_district_speaking(office: Office) -> None:
     await office.hear(person(), grant())
     assert (await of(office))["last_event_at"] is None

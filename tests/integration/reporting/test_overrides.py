@@ -82,6 +82,9 @@ async def test_an_override_is_the_class_that_counts_and_the_computed_one_stays_b
     assert list(override) == ["class", "reason", "until", "by", "at"]
     assert (override["class"], override["until"], override["by"]) == ("growing", "2026-12", "agus")
     assert override["reason"] == WANTED["reason"]
+    viewed = (await office.business(who=VIEWER))["growth"]["override"]
+    assert viewed == {"class": "growing", "until": "2026-12"}, "who and why is not for those who only view"
+    assert WANTED["reason"] not in (await office.call(f"/business/{where()}", VIEWER)).text
     assert await classes(office) == {"growing": 1}
     assert answer.json()["business"]["growth"] == found
     told = (await office.told())[-1]

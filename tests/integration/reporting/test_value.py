@@ -21,6 +21,7 @@ from tests.integration.reporting.office import (
     report,
 )
 
+PROVINCE = Caller("agus", Role.province_officer, None)
 FEBRUARY = datetime(2027, 2, 27, 5, 0, tzinfo=UTC)
 NOTHING = {
     "n": 0,
@@ -39,7 +40,7 @@ def handed_over(ref: str = "G-1", on: str = "2026-02-27", amount: int = 8 * MILL
     return grant(ref, "handed_over", amount, on=date.fromisoformat(on), **more)
 
 
-async def value(office: Office, query: str = "", who: Caller = VIEWER) -> dict[str, Any]:
+async def value(office: Office, query: str = "", who: Caller = PROVINCE) -> dict[str, Any]:
     answer = await office.call(f"/v1/value{query}", who)
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
@@ -194,6 +195,13 @@ async def test_a_district_officer_sees_the_totals_of_the_province_and_the_own_di
     foreign = await office.call(f"/v1/value?district={TUBAN}", OFFICER)
     assert (foreign.status_code, foreign.json()["code"]) == (404, "not_found")
     assert (await value(office, f"?district={TUBAN}"))["total"]["n"] == 1
+    assert (await value(office, "?by=kind", OFFICER))["total"]["n"] == 1, "a row may be one person of elsewhere"
+
+
+@pytest.mark.parametrize("by", ["kind", "trade"])
+async def test_a_viewer_sees_no_row_that_may_be_one_person(office: Office, by: str) -> None:
+    assert (await office.call(f"/v1/value?by={by}", VIEWER)).status_code == 403
+    assert (await office.call("/v1/value?by=district", VIEWER)).status_code == 200
 
 
 @pytest.mark.parametrize("query", ["by=sex", "months=7", "months=six", "district=Tuban"])
@@ -206,4 +214,4 @@ async def test_value_is_for_readers_of_live_numbers(office: Office) -> None:
     assert (await office.call("/v1/value", None)).status_code == 401
     system = await office.call("/v1/value", Caller("simdu", Role.district_system, BOJONEGORO))
     assert (system.status_code, system.json()["code"]) == (403, "forbidden")
-    assert (await office.call("/v1/value?district=9999")).status_code == 404
+    assert (await office.call("/v1/value?by=district&district=9999")).status_code == 404
