@@ -122,7 +122,7 @@ async def judge_of(session: AsyncSession, grants: Collection[Grant]) -> Judge:
 
 
 async def _people(session: AsyncSession, numbers: Collection[UUID]) -> dict[UUID, criteria.Person]:
-    suspected = await _suspected(session, numbers)
+    doubted = await suspected(session, numbers)
     found = await session.execute(
         select(
             col(Beneficiary.id),
@@ -133,12 +133,13 @@ async def _people(session: AsyncSession, numbers: Collection[UUID]) -> dict[UUID
         ).where(col(Beneficiary.id).in_(numbers))
     )
     return {
-        number: criteria.Person(district, Status(status), birth_year, leaves, number in suspected)
+        number: criteria.Person(district, Status(status), birth_year, leaves, number in doubted)
         for number, district, status, birth_year, leaves in found
     }
 
 
-async def _suspected(session: AsyncSession, numbers: Collection[UUID]) -> set[UUID]:
+async def suspected(session: AsyncSession, numbers: Collection[UUID]) -> set[UUID]:
+    """These people, or who is paired with them, of whom nobody has decided yet whether they are one."""
     first, second = col(Suspicion.first_id), col(Suspicion.second_id)
     found = await session.execute(
         select(first, second).where(col(Suspicion.undecided), or_(first.in_(numbers), second.in_(numbers)))

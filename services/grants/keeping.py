@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.grants import assets, rules
+from services.grants import assessing, assets, rules
 from services.grants.rules import AssetStatus, Condition
 from services.grants.tables import Asset, AssetStep, Beneficiary
 from shared.database import lock_districts, now
@@ -53,6 +53,8 @@ async def relocate(
         raise Refused("already_there")
     if await assets.is_elsewhere(session, asset):
         raise Refused("serial_elsewhere")
+    if to in await assessing.suspected(session, {to}):
+        raise Refused("duplicate_suspected", failed=["duplicate_suspected"])
     _record(session, who, asset, "relocate", said, to=to, evidence_sha256=evidence_sha256)
     asset.status, asset.holder_id, asset.district = AssetStatus.held.value, to, district
     return asset

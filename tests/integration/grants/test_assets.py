@@ -30,6 +30,7 @@ from tests.integration.grants.office import (
     Office,
     cash,
     handover,
+    pair,
     person,
     problem,
     request,
@@ -183,6 +184,31 @@ async def test_an_earlier_handover_of_the_grant_replaces_what_was_named_but_not_
     found = {one["serial"]: one["status"] for one in await assets(office)}
     assert found == {"SN-1": "held", "SN-2": "withdrawn"}
     assert problem(await do(office, "condition", seen, condition="good")) == (409, "illegal_transition")
+
+
+async def test_what_is_named_again_is_where_its_grant_is_not_where_an_officer_had_taken_it(office: Office) -> None:
+    await paid(office, "BJN-1")
+    await office.hear(
+        handover("BJN-1", by="BJN-1", event_id="h3", after=23 * DAY, assets=serial("SN-1")),
+        person("TBN-1", district=TUBAN),
+    )
+    moved = await of(office, "BJN-1")
+    assert (await relocate(office, moved, beneficiary_id(TUBAN, "TBN-1"), who=PROVINCE)).status_code == 200
+    await office.hear(handover("BJN-1", by="BJN-1", event_id="h2", after=22 * DAY, assets=serial("SN-2")))
+    await office.hear(handover("BJN-1", by="BJN-1", event_id="h1", after=21 * DAY, assets=serial("SN-1")))
+    again_there = await of(office, "BJN-1")
+    assert (again_there["district"], again_there["status"]) == (BOJONEGORO, "held")
+
+
+async def test_nothing_is_given_to_one_of_whom_nobody_knows_yet_who_it_is(office: Office) -> None:
+    await paid(office, "BJN-1")
+    await office.hear(
+        handover("BJN-1", by="BJN-1"), person("BJN-2"), person("BJN-3"), pair("BJN-2", "BJN-3", version=1)
+    )
+    machine = await of(office, "BJN-1")
+    assert problem(await relocate(office, machine, OTHER)) == (409, "duplicate_suspected")
+    await office.hear(pair("BJN-2", "BJN-3", version=2, decision="different"))
+    assert (await relocate(office, machine, OTHER)).status_code == 200
 
 
 async def test_a_machine_goes_to_another_district_only_by_the_province(office: Office) -> None:
