@@ -17,8 +17,10 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
+from sqlalchemy.util import await_only
 
 from shared.events.envelope import format_time
+from shared.wal import PATIENCE, enter_wal
 
 _SERVER_SETTINGS = {
     "application_name": "berdaya",
@@ -199,19 +201,14 @@ def _postgres(url: str, pool: int) -> AsyncEngine:
 
 def _sqlite(url: str) -> AsyncEngine:
     """SQLite as one writer and many readers: WAL, writers begin IMMEDIATE so that they queue instead of failing."""
-    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": 30})
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": PATIENCE})
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        await_only(enter_wal(connection.driver_connection))
         cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "cache_size=-65536",
-            "temp_store=MEMORY",
-        ):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -17,6 +17,7 @@ import msgspec
 
 from shared.events.envelope import Outgoing, Record
 from shared.log import LogUnavailable, Partition, Positions, check_sizes
+from shared.wal import PATIENCE, enter_wal
 
 LEASE_SECONDS = 10.0
 HEARTBEAT_SECONDS = 1.0
@@ -255,9 +256,10 @@ class EmbeddedSubscription:
 
 async def _open(path: Path) -> aiosqlite.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = await aiosqlite.connect(path, isolation_level=None, timeout=30)
+    connection = await aiosqlite.connect(path, isolation_level=None, timeout=PATIENCE)
     try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-32768"):
+        await enter_wal(connection)
+        for pragma in ("synchronous=FULL", "cache_size=-32768"):
             await connection.execute(f"PRAGMA {pragma}")
         await connection.executescript(_SCHEMA)
         await _add_time(connection)
