@@ -36,7 +36,10 @@ FAULTS = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceErro
 """What a database raises, by whichever way it is spoken to."""
 
 
-_DISTRICT_LOCKS = 35
+DISTRICT_LOCKS = 35
+"""The space of the advisory locks on districts: 35 is East Java."""
+_FROZEN_SECONDS = 20.0
+"""No COPY of Berdaya waits so long for its own next row."""
 # Types that JSON would carry in another spelling than the one SQLite stores.
 _SPELLED = frozenset({"uuid", "timestamptz"})
 
@@ -111,6 +114,24 @@ class Database:
         """
         for connection in list(self._open):
             connection.terminate()
+
+    async def end_frozen(self, seconds: float = _FROZEN_SECONDS) -> int:
+        """End the sessions of clients that froze in the middle of a COPY: how many.
+
+        PostgreSQL waits for the next row for ever: neither its statement time-out nor that of an idle transaction
+        counts there, and what such a client has locked is locked for everybody.
+        """
+        if self.is_sqlite:
+            return 0
+        async with self.reading() as session:
+            found = await run(
+                session,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND usename = current_user AND state = 'active' "
+                "AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - make_interval(secs => :seconds)",
+                seconds=seconds,
+            )
+            return len(found.all())
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -280,6 +301,6 @@ async def lock_districts(session: AsyncSession, codes: Iterable[str]) -> None:
     await run(
         session,
         "SELECT pg_advisory_xact_lock(:space, code) FROM unnest(CAST(:codes AS int[])) AS code",
-        space=_DISTRICT_LOCKS,
+        space=DISTRICT_LOCKS,
         codes=sorted({int(code) for code in codes}),
     )

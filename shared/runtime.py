@@ -188,6 +188,8 @@ class Node:
             self.metrics.gauge("outbox_waiting", counts.outbox)
             self.metrics.gauge("events_waiting", counts.waiting)
             self.metrics.gauge("quarantine_held", counts.held)
+            if ended := await self.database.end_frozen():
+                self.logger.warning("ended the sessions of frozen clients", count=ended)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), _GAUGES_SECONDS)
 

@@ -1,11 +1,16 @@
 """Records as districts and services write them, and tokens as callers show them."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+import asyncpg
 import msgspec
 
+from shared.database import DISTRICT_LOCKS
 from shared.events.catalogue import CATALOGUE, NAMES, facts_topic, intake_topic, outgoing
 from shared.events.envelope import Envelope, Outgoing, Record
 from shared.security import LocalKey, Role
@@ -51,3 +56,33 @@ def bearer(settings: Settings, role: Role, sub: str, district: str | None = None
     key = LocalKey.at(Path(settings.keys))
     token = key.sign(sub=sub, role=role, district=district, issuer=settings.issuer, audience=settings.audience)
     return {"Authorization": f"Bearer {token}"}
+
+
+@asynccontextmanager
+async def stuck_in_copy(connection: asyncpg.Connection, *districts: str) -> AsyncIterator[None]:
+    """Like a worker that froze while it copied rows: it holds these districts, and its next row never comes."""
+    begun = asyncio.Event()
+
+    async def rows() -> AsyncIterator[tuple[int]]:
+        yield (1,)
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def copy() -> None:
+        async with connection.transaction():
+            await connection.execute("CREATE TEMPORARY TABLE frozen (number int) ON COMMIT DROP")
+            await connection.execute(
+                "SELECT pg_advisory_xact_lock($1, code) FROM unnest(CAST($2 AS int[])) AS code",
+                DISTRICT_LOCKS,
+                [int(code) for code in districts],
+            )
+            await connection.copy_records_to_table("frozen", records=rows())
+
+    copying = asyncio.ensure_future(copy())
+    await asyncio.wait_for(begun.wait(), 10)
+    try:
+        yield
+    finally:
+        copying.cancel()
+        await asyncio.wait({copying})
+        connection.terminate()

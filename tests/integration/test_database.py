@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.grants.tables import METADATA
-from shared.database import Database, insert, is_transient, run
+from shared.database import Database, insert, is_transient, lock_districts, run
+from tests.helpers import stuck_in_copy
 from tests.integration.conftest import Templates
 
 COLUMNS = {
@@ -114,3 +115,20 @@ async def test_a_transaction_given_up_in_the_middle_gives_its_connection_back(da
 async def _copy_much(database: Database) -> None:
     async with database.transaction() as session:
         await copy(session, 2000)
+
+
+async def test_a_client_that_froze_in_the_middle_of_a_copy_is_ended_and_what_it_had_locked_is_free(
+    database: Database,
+) -> None:
+    frozen = await asyncpg.connect(database.url.replace("+asyncpg", ""))
+    async with stuck_in_copy(frozen, "3501"):
+        async with database.transaction() as session:
+            await run(session, "SET LOCAL lock_timeout = '100ms'")
+            with pytest.raises(SQLAlchemyError, match="lock timeout"):
+                await lock_districts(session, ["3501"])
+        await asyncio.sleep(0.3)
+        assert await database.end_frozen(60) == 0, "it may be at work"
+        assert await database.end_frozen(0.2) == 1
+        async with asyncio.timeout(5), database.transaction() as session:
+            await lock_districts(session, ["3501"])
+        assert await database.end_frozen(0) == 0

@@ -18,6 +18,7 @@ from shared.database import run
 from shared.events.envelope import Record
 from shared.security import Role
 from shared.settings import Settings
+from tests.helpers import stuck_in_copy
 from tests.scenarios.books import DISTRICTS, MONTHS, Books, Total, as_batch, parts, seed
 from tests.scenarios.history import Call, History, Outcome, call, set_budgets
 from tests.scenarios.processes import Service, eventually
@@ -464,6 +465,20 @@ async def test_a_frozen_worker_keeps_its_rows_no_longer_than_kafka_waits_for_it(
         kept = await run(session, "SELECT extract(epoch FROM CAST(current_setting(:name) AS interval))", name=IDLE)
     await database.close()
     assert 0 < kept.scalar_one() <= Settings(service="reporting").session_timeout
+
+
+async def test_a_worker_that_froze_while_it_copied_rows_keeps_its_districts_for_some_seconds_only(
+    world: World, books: Books
+) -> None:
+    worker = await world.started("reporting", role="worker")
+    async with stuck_in_copy(await world.connect("reporting"), *DISTRICTS):
+        world.topics.send(books.reports(20))
+
+        async def applied() -> None:
+            assert await worker.metric("events_applied_total") >= 20
+
+        await eventually(applied, within=60)
+    await world.counted(books)
 
 
 async def all_partitions_move_on(world: World) -> None:

@@ -120,8 +120,12 @@ class World:
         """The headers of a caller of this role."""
         return bearer(Settings(service="grants", var=self._folder), role, role.value, district)
 
+    async def connect(self, name: ServiceName) -> asyncpg.Connection:
+        """As the service's own role. To be closed."""
+        return await asyncpg.connect(await self._url(name))
+
     async def rows(self, name: ServiceName, statement: str, *values: object) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(await self._url(name))
+        connection = await self.connect(name)
         try:
             return list(await connection.fetch(statement, *values))
         finally:
