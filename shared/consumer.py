@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from shared import offsets
 from shared.database import Database, now, run
+from shared.events.catalogue import topic_district
 from shared.events.envelope import Record, microseconds
 from shared.failpoint import reached
 from shared.inbox import Inbox
@@ -20,11 +21,11 @@ from shared.telemetry import Metrics
 class Deferred(Protocol):
     """Work a service puts off while the log is full, e.g. the growth classes: done set-wise when it is drained."""
 
-    async def due(self, session: AsyncSession) -> bool:
-        """Is there any? Takes no lock."""
+    async def due(self, session: AsyncSession, districts: Collection[str]) -> bool:
+        """Is there any in these districts? Takes no lock."""
         ...
 
-    async def settle(self, session: AsyncSession) -> bool:
+    async def settle(self, session: AsyncSession, districts: Collection[str]) -> bool:
         """Do a bounded part of it in the caller's transaction. True when more is left."""
         ...
 
@@ -88,9 +89,6 @@ class Together:
 
     def __init__(self) -> None:
         self.parts: list[Progress] = []
-        self.settling = asyncio.Lock()
-        """Held by the one that does what was put off: two would do the same."""
-        self.settled = 0.0
 
     @property
     def behind(self) -> int:
@@ -110,10 +108,10 @@ class Together:
 
 
 class _NothingDeferred:
-    async def due(self, _: AsyncSession) -> bool:
+    async def due(self, _session: AsyncSession, _districts: Collection[str]) -> bool:
         return False
 
-    async def settle(self, _: AsyncSession) -> bool:
+    async def settle(self, _session: AsyncSession, _districts: Collection[str]) -> bool:
         return False
 
 
@@ -157,6 +155,7 @@ class Consumer:
         self._following: dict[Partition, int] = {}
         self._applied: Mapping[Partition, int | None] = {}
         self._moved = 0.0
+        self._settled = 0.0
         self.progress = Progress()
         self._together = together or Together()
         self._together.parts.append(self.progress)
@@ -192,12 +191,12 @@ class Consumer:
         if not records:
             await self._bookmark(subscription)
         busy = full or self._together.moving >= self._batch  # another consumer's full log counts as much as one's own
-        self._unsettled = (busy or bool(records)) and started - self._together.settled < SETTLE_SECONDS[busy]
+        self._unsettled = (busy or bool(records)) and started - self._settled < SETTLE_SECONDS[busy]
         if not self._unsettled:
             before = time.monotonic()
-            changed = await self._settle(stopping, everything=not busy) or changed
-            self._together.settled = time.monotonic()
-            self._moved += self._together.settled - before  # work as well: the watchdog's clock stands still meanwhile
+            changed = await self._settle(subscription, stopping, everything=not busy) or changed
+            self._settled = time.monotonic()
+            self._moved += self._settled - before  # work as well: the watchdog's clock stands still meanwhile
         if changed:
             await self._announce()  # 7
             self._metrics.batch_seconds.observe(time.monotonic() - started)
@@ -230,34 +229,38 @@ class Consumer:
             self._following = {}
             self._bookmarked = time.monotonic()
 
-    async def _settle(self, stopping: asyncio.Event, *, everything: bool) -> bool:
+    async def _settle(self, subscription: Subscription, stopping: asyncio.Event, *, everything: bool) -> bool:
         """Apply what was set free by an officer's call or another worker, and do what was put off: all or one part.
 
         True: some was.
 
         Each in a transaction of its own: whoever holds some districts and then asks for others deadlocks with a peer
-        that does the same. What a peer is at already is left to it.
+        that does the same. What was put off is shared as the intake is: nobody waits for the districts of a peer.
         """
+        districts = {code for partition in subscription.assigned if (code := topic_district(partition.topic))}
+        began = time.monotonic()
         changed = False
-        if self._together.settling.locked():
-            return changed
-        async with self._together.settling:
-            began = time.monotonic()
-            while not stopping.is_set() and await self._anything_due():
+        while not stopping.is_set():
+            ready, due = await self._anything_due(districts)
+            if not (ready or due):
+                break
+            more = False
+            if ready:
                 async with self._database.transaction() as session:
-                    drained = await self._inbox.drain(session)
+                    more = await self._inbox.drain(session) > 0
+            if due:
                 async with self._database.transaction() as session:
-                    more = await self._deferred.settle(session)
-                changed = True
-                if not everything or not (drained or more) or time.monotonic() - began > SETTLE_AT_ONCE_SECONDS:
-                    break
+                    more = await self._deferred.settle(session, districts) or more
+            changed = True
+            if not everything or not more or time.monotonic() - began > SETTLE_AT_ONCE_SECONDS:
+                break
         return changed
 
-    async def _anything_due(self) -> bool:
-        """A look that takes no lock, so that an idle worker costs nothing."""
+    async def _anything_due(self, districts: Collection[str]) -> tuple[bool, bool]:
+        """Of what waited, and of what was put off. A look that takes no lock, so that an idle worker costs nothing."""
         async with self._database.reading() as session:
             ready = await run(session, "SELECT 1 FROM waiting WHERE ready LIMIT 1")
-            return ready.first() is not None or await self._deferred.due(session)
+            return ready.first() is not None, await self._deferred.due(session, districts)
 
     async def _lock_offsets(
         self, session: AsyncSession, subscription: Subscription, records: Sequence[Record]

@@ -145,12 +145,12 @@ class Inbox:
         envelope = event.envelope
         if district is None and envelope.type not in self._handlers:
             return None
-        clock = None if district is None else judge_clock(envelope.time, record.taken_us)
+        clock = None if district is None else judge_clock(event.time_us, record.taken_us)
         refusal = self._refuse(event, district)
         if refusal is None and clock == TIME_IN_FUTURE:
             refusal = receipts.rejected(TIME_IN_FUTURE)
         key = Seen(district or "", envelope.id, envelope.source)
-        return Arrival(key, envelope.type, record, event, refusal, clock, time_us=microseconds(envelope.time))
+        return Arrival(key, envelope.type, record, event, refusal, clock, time_us=event.time_us)
 
     def _refuse(self, event: Event, district: str | None) -> Answer | None:
         """What is wrong with an event before anyone looks into its data."""

@@ -12,7 +12,7 @@ from services.reporting.live import Live
 from services.reporting.months import Months
 from services.reporting.overrides import read_counting
 from services.reporting.rule_versions import FIRST, RULES, GrowthRule
-from services.reporting.rules import growth, month_name
+from services.reporting.rules import growth, month_index, month_name
 from services.reporting.stream import Streams
 from shared.database import Database, now, run
 from shared.refusals import Refused
@@ -164,12 +164,14 @@ async def read_business(session: AsyncSession, who: Caller, beneficiary_id: UUID
     return {
         "beneficiary_id": str(beneficiary_id),
         "district": person.district,
-        "growth": _evidence([(report["month"], report["net_profit"]) for report in reports], rule, override),
+        "growth": _evidence(
+            [(month_index(report["month"]), report["net_profit"]) for report in reports], rule, override
+        ),
         "reports": reports,
     }
 
 
-def _evidence(reports: list[tuple[str, int]], rule: GrowthRule, override: dict[str, Any] | None) -> dict[str, Any]:
+def _evidence(reports: list[tuple[int, int]], rule: GrowthRule, override: dict[str, Any] | None) -> dict[str, Any]:
     """The effective class, and beside it the computed one with its evidence."""
     found = growth(reports, rule)
     return {

@@ -3,7 +3,7 @@
 Computed once per business, however many reports came.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -31,34 +31,28 @@ class Classes:
         self._rule = rule
         self._adopted = False
 
-    async def due(self, session: AsyncSession) -> bool:
+    async def due(self, session: AsyncSession, districts: Collection[str]) -> bool:
         if not self._adopted:
             left = await run(session, f"{_OTHER_RULE} LIMIT 1", version=self._rule.version)
             self._adopted = left.first() is None
-        return not self._adopted or (await run(session, "SELECT 1 FROM growth_due LIMIT 1")).first() is not None
+        return not self._adopted or bool(await _take(session, districts, 1))
 
-    async def settle(self, session: AsyncSession) -> bool:
-        """Compute what is due, up to a bound. True when more is left.
+    async def settle(self, session: AsyncSession, districts: Collection[str]) -> bool:
+        """Compute what is due in these districts, up to a bound. True when more is left.
 
-        Districts are locked before anything is taken: a report that arrives now waits, or is seen.
+        They are locked before anything is taken: a report that arrives now waits, or is seen.
         """
         if not self._adopted and await self._adopt(session):
             return True
-        found = await run(
-            session,
-            "SELECT d.person_no, p.district FROM growth_due d JOIN person p ON p.no = d.person_no "
-            "ORDER BY d.person_no LIMIT :most",
-            most=_AT_ONCE,
-        )
-        due = found.all()
+        due = await _take(session, districts, _AT_ONCE)
         if not due:
             return False
-        await lock_districts(session, {row.district for row in due})
+        await lock_districts(session, {district for _, district in due})
         taken = await set_wise(
             session,
             "DELETE FROM growth_due WHERE person_no IN (SELECT r.no FROM {rows}) RETURNING person_no, time_us",
             {"no": "bigint"},
-            [(row.person_no,) for row in due],
+            [(no,) for no, _ in due],
         )
         await conclude(session, {row.person_no: row.time_us for row in taken}, self._rule)
         return len(due) == _AT_ONCE
@@ -74,6 +68,19 @@ class Classes:
             version=self._rule.version,
         )
         return other.first() is not None
+
+
+async def _take(session: AsyncSession, districts: Collection[str], most: int) -> Sequence[tuple[int, str]]:
+    """(person, district) of some that are due: of one district after another, so that few are held at a time."""
+    found = await set_wise(
+        session,
+        """SELECT p.no, p.district FROM growth_due d JOIN person p ON p.no = d.person_no
+           JOIN {rows} ON p.district = r.code ORDER BY p.district, p.no LIMIT :most""",
+        {"code": "text"},
+        [(code,) for code in districts],
+        most=most,
+    )
+    return [(row.no, row.district) for row in found]
 
 
 _OTHER_RULE = """SELECT no FROM person WHERE growth_rule <> :version
@@ -167,23 +174,22 @@ async def read_reports(session: AsyncSession, numbers: Sequence[tuple[int]]) -> 
 
 async def _write_classes(session: AsyncSession, judged: Sequence[Judged]) -> None:
     changed = [business for business in judged if business.effective != business.held.growth_class]
-    seen = [business for business in judged if business.reports and business.rule.version != business.held.growth_rule]
-    if seen:
+    written = [
+        (business.held.no, business.rule.version if business.reports else business.held.growth_rule, *_class(business))
+        for business in judged
+        if business.effective != business.held.growth_class
+        or (business.reports and business.rule.version != business.held.growth_rule)
+    ]
+    if written:
         await set_wise(
             session,
-            "UPDATE person SET growth_rule = r.rule FROM {rows} WHERE person.no = r.no",
-            {"no": "bigint", "rule": "int"},
-            [(business.held.no, business.rule.version) for business in seen],
+            "UPDATE person SET growth_rule = r.rule, growth_class = r.class, growth_version = r.version "
+            "FROM {rows} WHERE person.no = r.no",
+            {"no": "bigint", "rule": "int", "class": "text", "version": "int"},
+            written,
         )
     if not changed:
         return
-    await set_wise(
-        session,
-        "UPDATE person SET growth_class = r.class, growth_version = person.growth_version + 1 "
-        "FROM {rows} WHERE person.no = r.no",
-        {"no": "bigint", "class": "text"},
-        [(business.held.no, business.effective.value) for business in changed],
-    )
     await _tell(session, changed)
     await reclass(
         session,
@@ -193,6 +199,12 @@ async def _write_classes(session: AsyncSession, judged: Sequence[Judged]) -> Non
             for held in (business.held,)
         ],
     )
+
+
+def _class(business: Judged) -> tuple[str, int]:
+    """The class to be on record and its version: one more than that on record when it is another."""
+    held, effective = business.held, business.effective
+    return effective.value, held.growth_version + (effective != held.growth_class)
 
 
 async def _tell(session: AsyncSession, changed: Sequence[Judged]) -> None:

@@ -16,7 +16,7 @@ from shared.events.clock import happened_by
 from shared.events.district import IncomeReported
 from shared.events.envelope import beneficiary_id
 from shared.events.receipts import Answer
-from shared.revisions import Judging, Mark, Said, mark_of
+from shared.revisions import Judging, Mark, Said
 
 
 class _Content(NamedTuple):
@@ -65,7 +65,7 @@ async def report_income(session: AsyncSession, events: Sequence[Event]) -> list[
     current = dict(before)
     for event in events:
         owner = owners.get((event.district, event.data.district_ref))
-        if later_month(event.data.month, happened_by(event.envelope.time, event.record.taken_us)):
+        if later_month(event.data.month, happened_by(event.time_us, event.record.taken_us)):
             judging.answer(receipts.rejected("future_month"))
         elif owner is None:
             judging.answer(_wait_for(event))
@@ -93,7 +93,8 @@ def _place_report(event: Event, owner: _Owner, current: dict[Key, _Stored], judg
     )
     key = (owner.no, month_index(report.month))
     stored = current.get(key)
-    arrived = _Stored(mark_of(event.envelope, report.revision), content, len(judging.answers))
+    mark = Mark(report.revision, event.time_us, event.envelope.id, event.envelope.source)
+    arrived = _Stored(mark, content, len(judging.answers))
     if stored is None:
         judging.answer(receipts.accepted())
         current[key] = arrived

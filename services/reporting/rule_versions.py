@@ -31,6 +31,15 @@ class Arithmetic(NamedTuple):
     growing_bottom: int
 
 
+class Thresholds(NamedTuple):
+    """What decides for a class, as its evidence says it."""
+
+    declining: str
+    growing: str
+    ordinary: str
+    stagnant: str
+
+
 class GrowthRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
     """The constants of "Growth class" in the rules of the office. Rates are per month, money is rupiah a month.
 
@@ -67,6 +76,15 @@ class GrowthRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             (0, *(parts // apart for apart in range(1, self.window_months))),
             *self.declining_rate.as_integer_ratio(),
             *self.growing_rate.as_integer_ratio(),
+        )
+
+    @cached_property
+    def thresholds(self) -> Thresholds:
+        return Thresholds(
+            f"rate <= {float(self.declining_rate)}",
+            f"rate >= {float(self.growing_rate)}",
+            f"level >= {self.ordinary_level}",
+            f"level < {self.ordinary_level}",
         )
 
 

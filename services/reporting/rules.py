@@ -82,7 +82,7 @@ class _Measured(NamedTuple):
     """`scale` in the unit of `trend`: the rate is exactly trend / base."""
 
 
-def classify(reports: Sequence[tuple[str, int]], rule: GrowthRule) -> GrowthClass:
+def classify(reports: Sequence[tuple[int, int]], rule: GrowthRule) -> GrowthClass:
     """The class alone, for a batch of thousands: always that of `growth`, without the evidence."""
     points = _in_window(reports, rule)
     if len(points) < rule.reports_needed:
@@ -90,10 +90,10 @@ def classify(reports: Sequence[tuple[str, int]], rule: GrowthRule) -> GrowthClas
     return _decide(_measure(points, rule), rule)[0]
 
 
-def growth(reports: Sequence[tuple[str, int]], rule: GrowthRule) -> Growth:
+def growth(reports: Sequence[tuple[int, int]], rule: GrowthRule) -> Growth:
     """The class of one business with its evidence.
 
-    `reports`: (month, net profit in rupiah) of the newest revision of each month, in any order.
+    `reports`: (`month_index`, net profit in rupiah) of the newest revision of each month, in any order.
     ValueError when a month is there twice.
     """
     points = _in_window(reports, rule)
@@ -160,9 +160,9 @@ def month_name(index: int) -> str:
     return f"{year:04d}-{month + 1:02d}"
 
 
-def _in_window(reports: Sequence[tuple[str, int]], rule: GrowthRule) -> list[tuple[int, int]]:
+def _in_window(reports: Sequence[tuple[int, int]], rule: GrowthRule) -> list[tuple[int, int]]:
     """(month index, net) of the reports in the window, oldest first."""
-    points = sorted({month_index(month): net for month, net in reports}.items())
+    points = sorted(dict(reports).items())
     if len(points) != len(reports):
         raise ValueError("a month is reported twice: pass the newest revision only")
     if not points:
@@ -196,12 +196,12 @@ def _decide(measured: _Measured, rule: GrowthRule) -> tuple[GrowthClass, str]:
     if level <= 0:
         return GrowthClass.declining, LEVEL_GONE
     if trend * exact.declining_bottom <= exact.declining_top * base:
-        return GrowthClass.declining, f"rate <= {float(rule.declining_rate)}"
+        return GrowthClass.declining, rule.thresholds.declining
     if trend * exact.growing_bottom >= exact.growing_top * base:
-        return GrowthClass.growing, f"rate >= {float(rule.growing_rate)}"
+        return GrowthClass.growing, rule.thresholds.growing
     if level >= rule.ordinary_level:
-        return GrowthClass.ordinary, f"level >= {rule.ordinary_level}"
-    return GrowthClass.stagnant, f"level < {rule.ordinary_level}"
+        return GrowthClass.ordinary, rule.thresholds.ordinary
+    return GrowthClass.stagnant, rule.thresholds.stagnant
 
 
 def _divide(top: int, bottom: int) -> int | float:

@@ -75,9 +75,9 @@ def jakarta_day(moment: datetime) -> date:
     return moment.astimezone(_JAKARTA).date()
 
 
-def class_pairs(reports: Sequence[Month], rule: GrowthRule) -> list[tuple[str, int]]:
+def class_pairs(reports: Sequence[Month], rule: GrowthRule) -> list[tuple[int, int]]:
     """What the class of the newest month is computed from. `reports`: oldest first."""
-    return [(month_name(report.month), report.net_profit) for report in reports[-rule.window_months :]]
+    return [report[:2] for report in reports[-rule.window_months :]]
 
 
 def find(

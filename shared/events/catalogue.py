@@ -6,7 +6,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from shared.events import district, facts, receipts
-from shared.events.envelope import Envelope, Malformed, Outgoing, Record, read_record, to_headers, validation_text
+from shared.events.envelope import (
+    Envelope,
+    Malformed,
+    Outgoing,
+    Record,
+    microseconds,
+    read_record,
+    to_headers,
+    validation_text,
+)
 
 
 class EventType(NamedTuple):
@@ -63,12 +72,16 @@ NAMES: dict[type[msgspec.Struct], str] = {entry.data: entry.name for entry in CA
 
 
 class Event(NamedTuple):
-    """One decoded event with the place it came from. `district` is that of the topic; None for facts."""
+    """One decoded event with the place it came from. `district` is that of the topic; None for facts.
+
+    `time_us`: the envelope's time in microseconds since 1970.
+    """
 
     envelope: Envelope
     data: Any
     district: str | None
     record: Record
+    time_us: int
 
 
 class Undecodable(Exception):
@@ -127,7 +140,7 @@ def decode(record: Record) -> Event:
         raise Undecodable("not_json", "the data is not JSON", envelope) from None
     if holds_nul:
         raise Invalid("a text holds the character U+0000", envelope)
-    return Event(envelope, decoded, topic_district(record.topic), record)
+    return Event(envelope, decoded, topic_district(record.topic), record, microseconds(envelope.time))
 
 
 def outgoing(topic: str, key: str, envelope: Envelope, data: msgspec.Struct) -> Outgoing:

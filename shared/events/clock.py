@@ -3,10 +3,6 @@
 The time at which the log took a record is part of the record, so a replay on any machine comes to the same answer.
 """
 
-from datetime import datetime
-
-from shared.events.envelope import microseconds
-
 CLOCK_AHEAD = "clock_ahead"
 """A warning; the event counts."""
 TIME_IN_FUTURE = "time_in_future"
@@ -17,20 +13,19 @@ FUTURE_US = 24 * 60 * 60 * 1_000_000
 """More than this is rejected."""
 
 
-def judge_clock(time: datetime, taken_us: int | None) -> str | None:
-    """What to say of an event's own `time`: CLOCK_AHEAD, TIME_IN_FUTURE or nothing.
+def judge_clock(time_us: int, taken_us: int | None) -> str | None:
+    """What to say of an event's own time: CLOCK_AHEAD, TIME_IN_FUTURE or nothing.
 
-    `taken_us`: when the log took it, microseconds since 1970; None where the log does not say, and nothing is said.
+    Both in microseconds since 1970. `taken_us`: when the log took it; None where it does not say, and nothing is said.
     """
     if taken_us is None:
         return None
-    ahead = microseconds(time) - taken_us
+    ahead = time_us - taken_us
     if ahead <= AHEAD_US:
         return None
     return CLOCK_AHEAD if ahead <= FUTURE_US else TIME_IN_FUTURE
 
 
-def happened_by(time: datetime, taken_us: int | None) -> int:
+def happened_by(time_us: int, taken_us: int | None) -> int:
     """The earlier of an event's own time and the log's, in microseconds since 1970."""
-    own = microseconds(time)
-    return own if taken_us is None or own <= taken_us else taken_us
+    return time_us if taken_us is None or time_us <= taken_us else taken_us

@@ -456,10 +456,10 @@ class Slow:
     def __init__(self) -> None:
         self.parts = 0
 
-    async def due(self, _: object) -> bool:
+    async def due(self, *_: object) -> bool:
         return self.parts < 6
 
-    async def settle(self, _: object) -> bool:
+    async def settle(self, *_: object) -> bool:
         await asyncio.sleep(0.4)
         self.parts += 1
         return True

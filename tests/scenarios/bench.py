@@ -29,6 +29,7 @@ from services.reporting.dashboard import Lag, build
 from services.reporting.growth import Classes
 from services.reporting.reconcile import reconcile
 from shared.database import Database, now, run
+from shared.events.districts import DISTRICTS
 from shared.events.envelope import Outgoing, Record, grant_id
 from shared.inbox import Handler, Inbox
 from shared.migrate import upgrade
@@ -99,13 +100,13 @@ class Bench:
         async with self.databases[service].transaction() as session:
             await self._inboxes[service].apply(session, placed)
             if settle and service == "reporting":
-                await self._classes.settle(session)
+                await self._classes.settle(session, DISTRICTS)
 
     async def idle(self, service: ServiceName) -> None:
         """What a worker does when nothing new comes."""
         async with self.databases[service].transaction() as session:
             await self._inboxes[service].drain(session)
-            while service == "reporting" and await self._classes.settle(session):
+            while service == "reporting" and await self._classes.settle(session, DISTRICTS):
                 pass
 
     async def relay(self, service: ServiceName, *, twice: bool = False) -> bool:

@@ -3,7 +3,6 @@
 import statistics
 from datetime import datetime
 from fractions import Fraction
-from functools import partial
 from itertools import combinations
 
 import msgspec
@@ -13,14 +12,20 @@ from hypothesis import strategies as st
 
 from services.reporting import rules
 from services.reporting.rule_versions import RULES
-from services.reporting.rules import GrowthClass, later_month, month_index, month_name
+from services.reporting.rules import Growth, GrowthClass, later_month, month_index, month_name
 from shared.events.envelope import microseconds
 from shared.events.receipts import Sentence
 
 MILLION = 1_000_000
-growth = partial(rules.growth, rule=RULES[1])
-classify = partial(rules.classify, rule=RULES[1])
 Reports = list[tuple[str, int]]
+
+
+def growth(reports: Reports) -> Growth:
+    return rules.growth([(month_index(month), net) for month, net in reports], RULES[1])
+
+
+def classify(reports: Reports) -> GrowthClass:
+    return rules.classify([(month_index(month), net) for month, net in reports], RULES[1])
 
 
 def year_2026(**nets: int) -> Reports:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from services.reporting.rule_versions import RULES, GrowthRule, decode_candidate, read_candidate
-from services.reporting.rules import classify, growth
+from services.reporting.rules import classify, growth, month_index
 
 CANDIDATE = """
 version = 2
@@ -24,6 +24,10 @@ ordinary_level = 2_000_000
 
 def changed(**constants: object) -> GrowthRule:
     return msgspec.structs.replace(RULES[1], **constants)
+
+
+def months(*reports: tuple[str, int]) -> list[tuple[int, int]]:
+    return [(month_index(month), net) for month, net in reports]
 
 
 def test_version_1_has_the_constants_of_the_office() -> None:
@@ -87,14 +91,14 @@ def test_what_is_no_json_is_refused() -> None:
 
 
 def test_a_higher_ordinary_level_makes_a_business_stagnant() -> None:
-    reports = [("2026-01", 1_800_000), ("2026-02", 1_800_000), ("2026-03", 1_800_000)]
+    reports = months(("2026-01", 1_800_000), ("2026-02", 1_800_000), ("2026-03", 1_800_000))
     assert classify(reports, RULES[1]) == "ordinary"
     assert classify(reports, changed(version=2, ordinary_level=2_000_000)) == "stagnant"
 
 
 def test_a_longer_window_sees_what_is_older() -> None:
     # The seventh month back is out of a window of six, and the third report of one of twelve.
-    reports = [("2026-01", 1_000_000), ("2026-06", 1_500_000), ("2026-07", 1_600_000)]
+    reports = months(("2026-01", 1_000_000), ("2026-06", 1_500_000), ("2026-07", 1_600_000))
     assert classify(reports, RULES[1]) == "insufficient"
     wider = growth(reports, changed(version=2, window_months=12))
     # Slopes 500,000 / 5, 600,000 / 6 and 100,000 / 1: all 100,000; scale 1,500,000.
@@ -105,7 +109,7 @@ def test_a_longer_window_sees_what_is_older() -> None:
 
 def test_a_rate_short_of_an_odd_threshold_is_shown_as_near_as_it_is_and_never_on_it() -> None:
     # Pairs 33,250, 33,250, 66,500 / 2; scale 1,000,000: 0.03325, which is not 0.0333.
-    reports = [("2026-01", 966_750), ("2026-02", 1_000_000), ("2026-03", 1_033_250)]
+    reports = months(("2026-01", 966_750), ("2026-02", 1_000_000), ("2026-03", 1_033_250))
     found = growth(reports, changed(version=2, growing_rate=Decimal("0.0333")))
     assert (found.growth_class, found.rate) == ("stagnant", 0.0332)
     assert "naik 3,3 %" in found.sentence.id

@@ -172,7 +172,7 @@ class Office(base.Office):
         """One batch, in one transaction, with the classes it makes due, as the consumer does it."""
         async with self.database.transaction() as session:
             await self.node.inbox.apply(session, records)
-            await Classes().settle(session)
+            await Classes().settle(session, DISTRICTS)
 
     async def say(self, lag: Lag) -> None:
         """As a worker says how far it is."""

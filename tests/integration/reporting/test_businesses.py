@@ -6,7 +6,17 @@ from services.reporting.growth import Classes
 from services.reporting.reconcile import reconcile
 from shared.events.district import AssetUse
 from shared.events.envelope import beneficiary_id
-from tests.integration.reporting.office import BOJONEGORO, EMPTY_CELL, MILLION, OFFICER, TUBAN, Office, person, report
+from tests.integration.reporting.office import (
+    BOJONEGORO,
+    DISTRICTS,
+    EMPTY_CELL,
+    MILLION,
+    OFFICER,
+    TUBAN,
+    Office,
+    person,
+    report,
+)
 
 # Growth
 
@@ -67,7 +77,7 @@ async def test_a_class_put_off_is_no_difference_and_follows_when_it_is_settled(o
     records = [person(), *(report(month=month, net=3 * MILLION) for month in ("2026-08", "2026-09", "2026-10"))]
     async with office.database.transaction() as session:
         await office.node.inbox.apply(session, records)
-        assert await Classes().due(session)
+        assert await Classes().due(session, DISTRICTS)
     assert (await office.cell())["growth"] == {**EMPTY_CELL["growth"], "insufficient": 1}
     assert await reconcile(office.database) == []
     await office.hear()
@@ -209,3 +219,18 @@ async def test_a_business_unknown_or_of_another_district_is_not_found(office: Of
     assert foreign_answer == unknown_answer
     assert [(await office.call(f"/v1/businesses/{number}")).status_code for number in (foreign, unknown)] == [200, 404]
     assert (await office.call("/v1/businesses/B-1")).status_code == 422
+
+
+async def test_who_settles_some_districts_leaves_the_others_to_whoever_reads_those(office: Office) -> None:
+    months = ("2026-08", "2026-09", "2026-10")
+    for district in (BOJONEGORO, TUBAN):
+        records = [person(district=district), *(report(month=m, net=3 * MILLION, district=district) for m in months)]
+        async with office.database.transaction() as session:
+            await office.node.inbox.apply(session, records)
+    async with office.database.transaction() as session:
+        assert not await Classes().settle(session, {BOJONEGORO}), "nothing more is due there"
+        assert not await Classes().due(session, {BOJONEGORO})
+        assert await Classes().due(session, {TUBAN})
+        assert not await Classes().due(session, set())
+    assert (await office.cell())["growth"]["ordinary"] == 1
+    assert [fact["district"] for fact in await office.told()] == [BOJONEGORO]

@@ -21,6 +21,7 @@ from services.reporting.rule_versions import RULES, GrowthRule
 from services.reporting.tables import METADATA
 from services.reporting.worklist_api import today
 from shared.embedded import EmbeddedLog
+from shared.events.districts import DISTRICTS
 from shared.security import Caller, Role
 from shared.settings import Settings
 from tests.integration.conftest import DatabaseFor
@@ -300,12 +301,12 @@ async def test_a_rule_switched_on_gives_every_business_its_class_anew_and_says_s
     await _province(office)
     switched = Classes(second_rule)
     async with office.database.reading() as session:
-        assert await switched.due(session)
+        assert await switched.due(session, DISTRICTS)
     for more in (True, False):  # first all that another rule looked at is made due
         async with office.database.transaction() as session:
-            assert await switched.settle(session) is more
+            assert await switched.settle(session, DISTRICTS) is more
     async with office.database.reading() as session:
-        assert not await switched.due(session)
+        assert not await switched.due(session, DISTRICTS)
     assert await classes(office) == {"ordinary": 1, "stagnant": 1, "insufficient": 1}
     found = await growth(office)
     assert (found["class"], found["rule_version"], found["because"]) == ("stagnant", 2, "level < 4000000")
