@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.grants import budgets, rules
+from services.grants import aliases, budgets, rules
 from services.grants.assessing import Judge, judge_of, reassess
 from services.grants.budgets import Stamp
 from services.grants.news import local_day, next_fact, tell
@@ -41,6 +41,7 @@ async def approve_batch(
     if district not in DISTRICTS:
         raise Refused("not_found")
     await lock_districts(session, [district])
+    await aliases.hold_of(session, numbers)
     found = await _locked(session, numbers, fiscal_year, district)
     trail = await _trail(session, found.keys())
     judge = await judge_of(session, found.values())

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.grants import budgets, rules
+from services.grants import aliases, budgets, rules
 from services.grants.assessing import assess, reassess
 from services.grants.budgets import Stamp
 from services.grants.news import handover_waits_for, local_day, next_fact, tell
@@ -86,6 +86,7 @@ async def _open(session: AsyncSession, who: Caller, number: UUID, action: str) -
     if district is None or not who.sees(district):
         raise Refused("not_found")
     await lock_districts(session, [district])
+    await aliases.hold_of(session, [number])
     grant = await session.get_one(Grant, number, with_for_update=True)
     status = GrantStatus(grant.status)
     rules.authorize(action, role=who.role.value, status=status)

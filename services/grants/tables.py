@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -61,12 +61,18 @@ class Suspicion(Grants, table=True):
     __table_args__ = (
         _partial("suspicions_first", "first_id", where="undecided"),
         _partial("suspicions_second", "second_id", where="undecided"),
+        _partial("suspicions_first_same", "first_id", where="same"),
+        _partial("suspicions_second_same", "second_id", where="same"),
+        CheckConstraint("NOT (undecided AND same)", name="suspicions_same_is_decided"),
     )
     id: UUID = Field(primary_key=True)
     version: int = Field(sa_type=BigInteger)
     first_id: UUID
     second_id: UUID
     undecided: bool
+    """Keeps both from equipment and cash."""
+    same: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """An officer decided that they are one person."""
 
 
 class Budget(Grants, table=True):

@@ -11,6 +11,8 @@ from shared.events.district import Disability, FiscalYear, GrantKind, PpksGroup,
 
 District = Annotated[str, Meta(pattern=r"^[0-9]{4}(?![\s\S])")]
 Version = Annotated[int, Meta(ge=1)]
+Districts = Annotated[tuple[District, ...], Meta(max_length=2)]
+"""Of the two people of a pair, each once. Empty where it was not told: then it may concern any."""
 
 
 GrowthClass = Literal["growing", "ordinary", "stagnant", "declining", "insufficient"]
@@ -44,7 +46,7 @@ class BeneficiaryUpdated(Beneficiary, frozen=True, kw_only=True):
     """`berdaya.registry.beneficiary-updated.v1`: the whole state after a change."""
 
 
-class DuplicateSuspected(Fact, frozen=True, kw_only=True):
+class DuplicateSuspected(Fact, frozen=True, kw_only=True, omit_defaults=True):
     """`berdaya.registry.duplicate-suspected.v1`: two records may be one person; a human decides.
 
     Keyed and versioned by `duplicate_id`. `beneficiary_ids` are two, sorted by their text.
@@ -53,14 +55,16 @@ class DuplicateSuspected(Fact, frozen=True, kw_only=True):
     duplicate_id: UUID
     beneficiary_ids: tuple[UUID, UUID]
     because: Literal["same_nik", "similar"]
+    districts: Districts = ()
 
 
-class DuplicateDecided(Fact, frozen=True, kw_only=True):
+class DuplicateDecided(Fact, frozen=True, kw_only=True, omit_defaults=True):
     """`berdaya.registry.duplicate-decided.v1`. `withdrawn`: a correction took the ground of the suspicion away."""
 
     duplicate_id: UUID
     beneficiary_ids: tuple[UUID, UUID]
     decision: Literal["same", "different", "withdrawn"]
+    districts: Districts = ()
 
 
 class BudgetSet(Fact, frozen=True, kw_only=True):

@@ -334,6 +334,16 @@ WRITTEN: dict[str, msgspec.Struct] = {
     "berdaya.registry.duplicate-suspected.v1/full": facts.DuplicateSuspected(
         version=3, duplicate_id=DOUBT_2, beneficiary_ids=(MADE, GRESIK), because="similar"
     ),
+    "berdaya.registry.duplicate-suspected.v1/districts": facts.DuplicateSuspected(
+        version=5,
+        duplicate_id=DOUBT_2,
+        beneficiary_ids=(MADE, GRESIK),
+        because="similar",
+        districts=("3522", "3525"),
+    ),
+    "berdaya.registry.duplicate-decided.v1/districts": facts.DuplicateDecided(
+        version=5, duplicate_id=DOUBT_2, beneficiary_ids=(MADE, GRESIK), decision="same", districts=("3522", "3525")
+    ),
     "berdaya.registry.duplicate-decided.v1/minimal": facts.DuplicateDecided(
         version=2, duplicate_id=DOUBT, beneficiary_ids=(SITI, BUDI), decision="different"
     ),
