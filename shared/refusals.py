@@ -68,6 +68,10 @@ TITLES: dict[str, Sentence] = {
         "Bantuan sebesar ini perlu dua pemberi persetujuan; minta persetujuan pertamanya lebih dahulu.",
         "A grant of this size needs two approvers; have it approved by the first one before.",
     ),
+    "document_not_due": Sentence(
+        "Surat ini belum ada, atau tidak lagi berlaku, pada status bantuan sekarang.",
+        "This letter does not exist yet, or no longer, in the present status of the grant.",
+    ),
     "already_decided": Sentence(
         "Dugaan data ganda ini sudah diputuskan.", "This suspected duplicate has already been decided."
     ),

@@ -41,7 +41,12 @@ class Difference(NamedTuple):
 
 async def differences(session: AsyncSession) -> list[Difference]:
     """All that differs. In a session of `reading(still=True)`, so that all is looked at in one moment."""
-    return [*await _budgets(session), *await _grants(session), *await _told(session)]
+    return [
+        *await _budgets(session),
+        *await _grants(session),
+        *await _numbers(session),
+        *await _told(session),
+    ]
 
 
 async def _budgets(session: AsyncSession) -> list[Difference]:
@@ -99,6 +104,19 @@ async def _grants(session: AsyncSession) -> list[Difference]:
             f"grant {UUID(str(row.id))}",
             f"{row.status} {int(row.amount)}; by ledger reserved {int(row.reserved)}, disbursed {int(row.paid)}",
         )
+        for row in found
+    ]
+
+
+async def _numbers(session: AsyncSession) -> list[Difference]:
+    """Registers of letters in which a number is missing."""
+    found = await run(
+        session,
+        """SELECT district, fiscal_year, kind, count(*) AS given, max(place) AS last FROM documents
+           GROUP BY district, fiscal_year, kind HAVING count(*) <> max(place) ORDER BY fiscal_year, district, kind""",
+    )
+    return [
+        Difference(f"letters {row.kind} {row.district} {row.fiscal_year}", f"{row.given} given, the last is {row.last}")
         for row in found
     ]
 

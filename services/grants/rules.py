@@ -38,6 +38,28 @@ class GrantStatus(StrEnum):
     cancelled = "cancelled"
 
 
+class DocumentKind(StrEnum):
+    """The letters of a grant: request, approval, berita acara serah terima."""
+
+    request = "request"
+    approval = "approval"
+    handover = "handover"
+
+
+LETTERS: dict[DocumentKind, frozenset[GrantStatus]] = {
+    DocumentKind.request: frozenset(GrantStatus),
+    DocumentKind.approval: frozenset({GrantStatus.approved, GrantStatus.disbursed, GrantStatus.handed_over}),
+    DocumentKind.handover: frozenset({GrantStatus.disbursed, GrantStatus.handed_over}),
+}
+"""The statuses in which a grant has each letter. The last may be printed before the handover, to be signed at it."""
+
+
+def letter_due(kind: DocumentKind, status: GrantStatus) -> None:
+    """Raises Refused `document_not_due` when a grant in this status does not have that letter, or no longer."""
+    if status not in LETTERS[kind]:
+        raise Refused("document_not_due", present=str(status), document=kind.value)
+
+
 def amount_matches(kind: GrantKind, items: Sequence[Item], amount: int) -> str | None:
     """Why a request is rejected on arrival: `no_items` or `amount_mismatch` (equipment only), or None."""
     if kind != GrantKind.equipment:

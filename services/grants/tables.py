@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.grants.rules import AssetStatus, Condition, GrantStatus
+from services.grants.rules import AssetStatus, Condition, DocumentKind, GrantStatus
 from shared.database import UtcTime
 from shared.events.district import Asset as SaidAsset
 from shared.events.district import GrantHandedOver, GrantKind, GrantRequested, Item
@@ -242,6 +242,27 @@ class BatchGrant(Grants, table=True):
     grant_id: UUID = Field(primary_key=True, foreign_key="grants.id")
     batch_id: UUID = Field(foreign_key="batches.id", index=True)
     place: int
+
+
+class Document(Grants, table=True):
+    """A number that a letter of a grant was given, once and for good. Of a district, year and kind none is missing."""
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        UniqueConstraint("grant_id", "kind", name="documents_once"),
+        UniqueConstraint("district", "fiscal_year", "kind", "place", name="documents_number"),
+        CheckConstraint("place >= 1", name="documents_place"),
+        _one_of("kind", DocumentKind, table="documents"),
+    )
+    id: int | None = serial()
+    grant_id: UUID = Field(foreign_key="grants.id")
+    kind: str
+    district: str
+    fiscal_year: int
+    """The grant's, when the number was given."""
+    place: int
+    sub: str
+    at: datetime = Field(sa_type=UtcTime)
 
 
 class Handover(Grants, table=True):
