@@ -67,16 +67,30 @@ class DuplicateDecided(Fact, frozen=True, kw_only=True, omit_defaults=True):
     districts: Districts = ()
 
 
-class BudgetSet(Fact, frozen=True, kw_only=True):
-    """`berdaya.grants.budget-set.v1`. Keyed by district, versioned by (district, fiscal_year)."""
+class FundAmount(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source of funds gives, in rupiah."""
+
+    fund: Slug
+    amount: Rupiah
+
+
+class BudgetSet(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """`berdaya.grants.budget-set.v1`. Keyed by district, versioned by (district, fiscal_year).
+
+    `amount` is that of all sources of funds; `funds` is what it is made of, and empty where that was not told.
+    """
 
     district: District
     fiscal_year: FiscalYear
     amount: Rupiah
+    funds: tuple[FundAmount, ...] = ()
 
 
-class Grant(Fact, frozen=True, kw_only=True):
-    """One step in the life of a grant; `on` is the day the step was taken."""
+class Grant(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """One step in the life of a grant; `on` is the day the step was taken.
+
+    `fund`: which source of funds it is committed to, while it is, where that was told.
+    """
 
     grant_id: UUID
     beneficiary_id: UUID
@@ -85,6 +99,7 @@ class Grant(Fact, frozen=True, kw_only=True):
     amount: Rupiah
     fiscal_year: FiscalYear
     on: date
+    fund: Slug | None = None
 
 
 class GrantRequested(Grant, frozen=True, kw_only=True):

@@ -354,6 +354,19 @@ WRITTEN: dict[str, msgspec.Struct] = {
     "berdaya.grants.budget-set.v1/full": facts.BudgetSet(
         version=2, district="3522", fiscal_year=2026, amount=750_000_000
     ),
+    "berdaya.grants.budget-set.v1/funds": facts.BudgetSet(
+        version=3,
+        district="3522",
+        fiscal_year=2026,
+        amount=750_000_000,
+        funds=(
+            facts.FundAmount(fund="apbn", amount=250_000_000),
+            facts.FundAmount(fund="csr", amount=500_000_000),
+        ),
+    ),
+    "berdaya.grants.grant-approved.v1/fund": msgspec.structs.replace(
+        sewing_grant(facts.GrantApproved, 3, date(2026, 7, 13)), fund="baznas"
+    ),
     **{f"berdaya.grants.{kind}.v1/minimal": market_grant(step, version, on) for step, kind, version, on in STEPS},
     **{f"berdaya.grants.{kind}.v1/full": sewing_grant(step, version, on) for step, kind, version, on in STEPS},
     "berdaya.reporting.growth-changed.v1/minimal": facts.GrowthChanged(

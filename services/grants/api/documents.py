@@ -5,23 +5,19 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 from sqlmodel import col
 from typing_extensions import TypedDict
 
 from services.grants import documents, paper
-from services.grants.api.common import ANSWERS, MAX_PAGE, REFUSED, Here
+from services.grants.api.common import ANSWERS, MAX_PAGE, REFUSED, Here, Officer
 from services.grants.rules import DocumentKind
 from services.grants.tables import Document
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
-from shared.security import Caller, Role
-from shared.web import allow
 
 router = APIRouter(tags=["documents"], responses=ANSWERS)
-
-Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer))]
 
 
 class Form(StrEnum):

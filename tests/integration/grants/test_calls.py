@@ -205,9 +205,10 @@ async def test_reconcile_proves_the_budgets_from_the_grants(office: Office, monk
     proof = await asyncio.to_thread(CliRunner().invoke, command_line, ["reconcile"])
     assert proof.exit_code == 1
     assert proof.output.splitlines() == [
-        "3522 2026: amount 9000000, by ledger 9000000; committed 5000000, by ledger 6000000, by grants 6000000; "
+        "3522 2026 apbd_provinsi: amount 9000000, by ledger 9000000; "
+        "committed 5000000, by ledger 6000000, by grants 6000000; "
         "disbursed 1, by ledger 3000000, by grants 3000000",
-        "3522 2027: amount 0, by ledger 0; committed 0, by ledger 0, by grants 3000000; "
+        "3522 2027 apbd_provinsi: amount 0, by ledger 0; committed 0, by ledger 0, by grants 3000000; "
         "disbursed 0, by ledger 0, by grants 0",
         f"grant {grant_id(BOJONEGORO, 'B-3')}: approved 3000000; by ledger reserved 0, disbursed 0",
         f"grant {grant_id(BOJONEGORO, 'B-3')}: version, status and amount (1, 'approved', 3000000), "
