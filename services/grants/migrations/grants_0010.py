@@ -1,17 +1,14 @@
 """Receipts of the handovers whose things were found contested when assets began warn of it, as those since do."""
 
-import sqlalchemy as sa
 from alembic import op
 
 revision = "grants_0010"
 down_revision = "grants_0009"
 branch_labels = None
-depends_on = None
+depends_on = "chassis_0001"
 
 
 def upgrade() -> None:
-    if not sa.inspect(op.get_bind()).has_table("inbox"):
-        return  # a new database, which has no receipts
     op.execute(
         """UPDATE inbox SET warnings = trim(warnings || ' serial_elsewhere')
            WHERE ' ' || warnings || ' ' NOT LIKE '% serial_elsewhere %' AND (district, event_id, source) IN (
