@@ -11,6 +11,7 @@ from services.reporting.reconcile import rebuild, reconcile
 from services.reporting.tables import METADATA
 from shared.events import facts
 from shared.events.envelope import Record, beneficiary_id
+from shared.security import Caller, Role
 from tests.helpers import from_service
 from tests.integration.reporting.office import BOJONEGORO, MILLION, NOVEMBER, TUBAN, Office, grant, person, report
 
@@ -75,7 +76,7 @@ async def test_who_is_decided_to_be_one_counts_once_and_an_undone_decision_bring
     await office.hear(pair(FIRST, SECOND, 2, "same"))
     assert await counted(office) == (2, 2, net(FIRST, THIRD), 2, 2)
     assert await reconcile(office.database) == []
-    listed = (await office.call("/v1/businesses")).json()
+    listed = (await office.call("/v1/businesses", Caller("budi", Role.province_officer, None))).json()
     assert {item["district_ref"] for item in listed["items"]} == {FIRST[1], THIRD[1]}
     await office.hear(pair(FIRST, SECOND, 3))
     assert await counted(office) == both
