@@ -246,11 +246,16 @@ def _manifests(arrivals: Sequence[Arrival]) -> list[Arrival]:
 
 
 def _districts(arrivals: Sequence[Arrival]) -> set[str]:
-    """The districts that these events touch. A fact that names none, e.g. of a suspected pair, may touch any."""
-    found = {
-        arrival.key.district or getattr(arrival.event and arrival.event.data, "district", "") for arrival in arrivals
-    }
+    """The districts that these events touch. A fact that names none may touch any."""
+    found = {code for arrival in arrivals for code in _districts_of(arrival)}
     return set(DISTRICTS) if "" in found else found
+
+
+def _districts_of(arrival: Arrival) -> Collection[str]:
+    if arrival.key.district:
+        return (arrival.key.district,)
+    fact = arrival.event and arrival.event.data
+    return getattr(fact, "districts", None) or (getattr(fact, "district", ""),)
 
 
 def _district_or_all(seen: Seen) -> Collection[str]:

@@ -68,6 +68,18 @@ TITLES: dict[str, Sentence] = {
         "Bantuan sebesar ini perlu dua pemberi persetujuan; minta persetujuan pertamanya lebih dahulu.",
         "A grant of this size needs two approvers; have it approved by the first one before.",
     ),
+    "wrong_outcome": Sentence(
+        "Hasil ini bukan untuk jenis bantuan ini; hanya pelatihan dan pemasaran punya hasil.",
+        "This outcome is not of this kind of grant; only training and marketing have one.",
+    ),
+    "fund_mismatch": Sentence(
+        "Pemberi persetujuan pertama memilih sumber dana lain; gunakan yang sama.",
+        "The first approver chose another source of funds; name the same one.",
+    ),
+    "document_not_due": Sentence(
+        "Surat ini belum ada, atau tidak lagi berlaku, pada status bantuan sekarang.",
+        "This letter does not exist yet, or no longer, in the present status of the grant.",
+    ),
     "already_decided": Sentence(
         "Dugaan data ganda ini sudah diputuskan.", "This suspected duplicate has already been decided."
     ),

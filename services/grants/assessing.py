@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.grants import criteria
+from services.grants import aliases, criteria
 from services.grants.criteria import CRITERIA_VERSION, DEFAULT, Programme
 from services.grants.news import local_day
 from services.grants.tables import COMMITTED, OPEN, Beneficiary, Grant, ProgrammeVersion, Suspicion
@@ -39,7 +39,17 @@ async def programmes(session: AsyncSession, years: Collection[int]) -> Mapping[i
 
 
 async def reassess(session: AsyncSession, people: Collection[UUID]) -> None:
-    """Judge the open grants of these people anew, because something they are judged by has changed."""
+    """Judge the open grants of these people anew, under whatever record of theirs: what they are judged by has changed.
+
+    The caller holds the people's districts.
+    """
+    await aliases.hold(session, people)
+    records = await aliases.same_as(session, people)
+    await reassess_records(session, {record for group in records.values() for record in group})
+
+
+async def reassess_records(session: AsyncSession, people: Collection[UUID]) -> None:
+    """As `reassess`, of these records alone."""
     found = await session.scalars(
         select(Grant)
         .where(col(Grant.beneficiary_id).in_(people), col(Grant.status).in_(OPEN))
@@ -84,8 +94,10 @@ class Judge(NamedTuple):
 
     programmes: Mapping[int, InForce]
     people: Mapping[UUID, criteria.Person]
-    aided: defaultdict[tuple[UUID, int], dict[UUID, str]]
-    """Grants that bind money, with their kind, by person and fiscal year."""
+    records: Mapping[UUID, frozenset[UUID]]
+    """Of each person all records that are theirs."""
+    aided: defaultdict[tuple[frozenset[UUID], int], dict[UUID, str]]
+    """Grants that bind money, with their kind, by a person's records and fiscal year."""
 
     def judge(self, grant: Grant) -> list[str]:
         """The criteria that the grant fails; they are written into it."""
@@ -99,7 +111,7 @@ class Judge(NamedTuple):
             requested_on=local_day(grant.requested_at),
             item_names=tuple(item.name for item in grant.item_list),
         )
-        others = self.aided[grant.beneficiary_id, grant.fiscal_year]
+        others = self.aided[self.records[grant.beneficiary_id], grant.fiscal_year]
         aided = any(kind in programme.one_per_year for number, kind in others.items() if number != grant.id)
         failed = criteria.assess(programme, request, self.people.get(grant.beneficiary_id), already_aided=aided)
         grant.failed = " ".join(failed)
@@ -108,21 +120,37 @@ class Judge(NamedTuple):
 
     def bind(self, grant: Grant) -> None:
         """From here on this grant counts as aid to its person."""
-        self.aided[grant.beneficiary_id, grant.fiscal_year][grant.id] = grant.kind
+        self.aided[self.records[grant.beneficiary_id], grant.fiscal_year][grant.id] = grant.kind
 
 
 async def judge_of(session: AsyncSession, grants: Collection[Grant]) -> Judge:
-    """The judge of these grants."""
-    numbers = {grant.beneficiary_id for grant in grants}
+    """The judge of these grants. Aid and suspicions count under whatever record of a person they are."""
+    records = await aliases.same_as(session, {grant.beneficiary_id for grant in grants})
     return Judge(
         await programmes(session, {grant.fiscal_year for grant in grants}),
-        await _people(session, numbers),
-        await _aided(session, numbers),
+        await _people(session, records),
+        records,
+        await _aided(session, records),
     )
 
 
-async def _people(session: AsyncSession, numbers: Collection[UUID]) -> dict[UUID, criteria.Person]:
-    doubted = await suspected(session, numbers)
+async def suspected(session: AsyncSession, people: Collection[UUID]) -> set[UUID]:
+    """Those of whom, under one of their records, nobody has decided yet whether they are somebody else on record."""
+    return await _suspected(session, await aliases.same_as(session, people))
+
+
+async def _suspected(session: AsyncSession, records: Mapping[UUID, frozenset[UUID]]) -> set[UUID]:
+    numbers = {record for group in records.values() for record in group}
+    first, second = col(Suspicion.first_id), col(Suspicion.second_id)
+    found = await session.execute(
+        select(first, second).where(col(Suspicion.undecided), or_(first.in_(numbers), second.in_(numbers)))
+    )
+    pairs = [frozenset(pair) for pair in found]
+    return {person for person, group in records.items() if any(len(pair & group) == 1 for pair in pairs)}
+
+
+async def _people(session: AsyncSession, records: Mapping[UUID, frozenset[UUID]]) -> dict[UUID, criteria.Person]:
+    doubted = await _suspected(session, records)
     found = await session.execute(
         select(
             col(Beneficiary.id),
@@ -130,7 +158,7 @@ async def _people(session: AsyncSession, numbers: Collection[UUID]) -> dict[UUID
             col(Beneficiary.status),
             col(Beneficiary.birth_year),
             col(Beneficiary.leaves_unit_on),
-        ).where(col(Beneficiary.id).in_(numbers))
+        ).where(col(Beneficiary.id).in_(records.keys()))
     )
     return {
         number: criteria.Person(district, Status(status), birth_year, leaves, number in doubted)
@@ -138,22 +166,16 @@ async def _people(session: AsyncSession, numbers: Collection[UUID]) -> dict[UUID
     }
 
 
-async def suspected(session: AsyncSession, numbers: Collection[UUID]) -> set[UUID]:
-    """These people, or who is paired with them, of whom nobody has decided yet whether they are one."""
-    first, second = col(Suspicion.first_id), col(Suspicion.second_id)
-    found = await session.execute(
-        select(first, second).where(col(Suspicion.undecided), or_(first.in_(numbers), second.in_(numbers)))
-    )
-    return {number for pair in found for number in pair}
-
-
-async def _aided(session: AsyncSession, numbers: Collection[UUID]) -> defaultdict[tuple[UUID, int], dict[UUID, str]]:
+async def _aided(
+    session: AsyncSession, records: Mapping[UUID, frozenset[UUID]]
+) -> defaultdict[tuple[frozenset[UUID], int], dict[UUID, str]]:
+    whose = {record: group for group in records.values() for record in group}
     found = await session.execute(
         select(col(Grant.id), col(Grant.beneficiary_id), col(Grant.fiscal_year), col(Grant.kind)).where(
-            col(Grant.beneficiary_id).in_(numbers), col(Grant.status).in_(COMMITTED)
+            col(Grant.beneficiary_id).in_(whose.keys()), col(Grant.status).in_(COMMITTED)
         )
     )
-    aided: defaultdict[tuple[UUID, int], dict[UUID, str]] = defaultdict(dict)
+    aided: defaultdict[tuple[frozenset[UUID], int], dict[UUID, str]] = defaultdict(dict)
     for number, person, year, kind in found:
-        aided[person, year][number] = kind
+        aided[whose[person], year][number] = kind
     return aided

@@ -9,11 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.grants import budgets, rules
+from services.grants import aliases, budgets, rules
 from services.grants.assessing import Judge, judge_of, reassess
 from services.grants.budgets import Stamp
 from services.grants.news import local_day, next_fact, tell
-from services.grants.rules import GrantStatus
+from services.grants.rules import Fund, GrantStatus
 from services.grants.tables import Batch, BatchGrant, Grant, Step
 from shared.database import lock_districts, now
 from shared.events.districts import DISTRICTS
@@ -33,27 +33,32 @@ async def approve_batch(
     numbers: Sequence[UUID],
     total: int,
     note: str,
+    fund: Fund = Fund.apbd_provinsi,
 ) -> Batch:
-    """Approve these grants in this order. Raises Refused, nothing changed, and names each grant that stands in the way.
+    """Approve these grants in this order, all from one fund.
 
-    Each is held against what a single approval is held against, and against those before it in the list.
+    Raises Refused, nothing changed, and names each grant that stands in the way. Each is held against what a single
+    approval is held against, and against those before it in the list.
     """
     if district not in DISTRICTS:
         raise Refused("not_found")
     await lock_districts(session, [district])
+    await aliases.hold_of(session, numbers)
     found = await _locked(session, numbers, fiscal_year, district)
     trail = await _trail(session, found.keys())
     judge = await judge_of(session, found.values())
     refusals = [
         {"grant_id": number, **refusal}
         for number in numbers
-        if (refusal := _refusal(who, found.get(number), trail, judge)) is not None
+        if (refusal := _refusal(who, found.get(number), trail, judge, fund)) is not None
     ]
     if refusals:
         raise Refused("batch_refused", refusals=refusals)
     grants = [found[number] for number in numbers]
     rules.batch_total(total=total, amounts=[grant.amount for grant in grants])
     stamp = Stamp(who.sub, now())
+    for grant in grants:
+        grant.fund = fund.value
     await budgets.reserve(session, grants, stamp)
     return await _approve(session, grants, stamp, note)
 
@@ -80,7 +85,7 @@ async def _trail(session: AsyncSession, numbers: Collection[UUID]) -> Trail:
     return trail
 
 
-def _refusal(who: Caller, grant: Grant | None, trail: Trail, judge: Judge) -> dict[str, Any] | None:
+def _refusal(who: Caller, grant: Grant | None, trail: Trail, judge: Judge, fund: Fund) -> dict[str, Any] | None:
     """Why this grant cannot be approved here and now; None: it can, and counts as aid for those after it."""
     if grant is None:
         return {"code": "not_found"}
@@ -90,6 +95,7 @@ def _refusal(who: Caller, grant: Grant | None, trail: Trail, judge: Judge) -> di
     try:
         rules.step(GrantStatus(grant.status), "approve")
         rules.four_eyes("approve", who.sub, verifier=verifier, approvers=approvers)
+        rules.fund_of(wanted=fund, chosen=Fund(grant.fund), approvals=len(approvers))
         rules.criteria_met(judge.judge(grant))
         rules.last_approver(amount=grant.amount, approvers=len(approvers) + 1)
     except Refused as refused:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.grants import budgets, rules
+from services.grants import aliases, budgets, rules
 from services.grants.assessing import assess, reassess
 from services.grants.budgets import Stamp
 from services.grants.news import handover_waits_for, local_day, next_fact, tell
@@ -29,9 +29,16 @@ async def verify(session: AsyncSession, who: Caller, number: UUID, note: str) ->
     return await _take(session, case, note)
 
 
-async def approve(session: AsyncSession, who: Caller, number: UUID, note: str) -> Grant:
-    """Reserve the amount in the budget. Of two approvers needed, the first is only put on record: no fact yet."""
+async def approve(
+    session: AsyncSession, who: Caller, number: UUID, note: str, *, fund: rules.Fund | None = None
+) -> Grant:
+    """Reserve the amount in the budget of a fund, by itself that of the first approver or the province's own.
+
+    Of two approvers needed, the first is only put on record: no fact yet.
+    """
     case = await _open(session, who, number, "approve")
+    chosen = rules.Fund(case.grant.fund)
+    case.grant.fund = rules.fund_of(wanted=fund, chosen=chosen, approvals=len(case.approvers)).value
     await assess(session, [case.grant])
     rules.criteria_met(case.grant.failed.split())
     if len(case.approvers) + 1 < rules.approvers_needed(case.grant.amount):
@@ -86,6 +93,7 @@ async def _open(session: AsyncSession, who: Caller, number: UUID, action: str) -
     if district is None or not who.sees(district):
         raise Refused("not_found")
     await lock_districts(session, [district])
+    await aliases.hold_of(session, [number])
     grant = await session.get_one(Grant, number, with_for_update=True)
     status = GrantStatus(grant.status)
     rules.authorize(action, role=who.role.value, status=status)

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.grants import assets, rules
-from services.grants.assessing import assess, reassess
+from services.grants import aliases, assets, rules
+from services.grants.assessing import assess, reassess, reassess_records
 from services.grants.assets import Source
 from services.grants.news import handover_waits_for, local_day, next_fact, tell
 from services.grants.rules import GrantStatus
@@ -59,20 +59,32 @@ async def keep_people(session: AsyncSession, events: Sequence[Event]) -> Sequenc
 async def keep_suspicions(session: AsyncSession, events: Sequence[Event]) -> Sequence[Answer]:
     """The newest state of each suspected pair; a person is suspected while any pair with their NIK is undecided.
 
-    Those who are merely similar are a question to the registry's officers, and keep nobody from aid.
+    Those who are merely similar are a question to the registry's officers, and keep nobody from aid. Who was, or is
+    from now on, one person with somebody of these pairs is judged anew as well.
     """
     told: list[facts.DuplicateSuspected | facts.DuplicateDecided] = [event.data for event in events]
     known = await _versions(session, Suspicion, {fact.duplicate_id for fact in told})
     answers, newest = _newest(told, known, lambda fact: fact.duplicate_id)
     if newest:
-        rows = [(number, fact.version, *fact.beneficiary_ids, _undecided(fact)) for number, fact in newest.items()]
+        await aliases.lock_aliases(session)
+        people = {person for fact in newest.values() for person in fact.beneficiary_ids}
+        before = await aliases.same_as(session, people)
+        rows = [
+            (number, fact.version, *fact.beneficiary_ids, _undecided(fact), _same(fact))
+            for number, fact in newest.items()
+        ]
         await set_wise(session, _KEEP_SUSPICION, _SUSPICION_COLUMNS, rows)
-        await reassess(session, {person for fact in newest.values() for person in fact.beneficiary_ids})
+        after = await aliases.same_as(session, people)
+        await reassess_records(session, {record for group in (*before.values(), *after.values()) for record in group})
     return answers
 
 
 def _undecided(fact: facts.DuplicateSuspected | facts.DuplicateDecided) -> bool:
     return isinstance(fact, facts.DuplicateSuspected) and fact.because == "same_nik"
+
+
+def _same(fact: facts.DuplicateSuspected | facts.DuplicateDecided) -> bool:
+    return isinstance(fact, facts.DuplicateDecided) and fact.decision == "same"
 
 
 _KEEP_PERSON = """
@@ -90,10 +102,10 @@ _PERSON_COLUMNS = {
     "leaves_unit_on": "date",
 }
 _KEEP_SUSPICION = """
-INSERT INTO suspicions (id, version, first_id, second_id, undecided)
-SELECT r.id, r.version, r.first_id, r.second_id, r.undecided FROM {rows} WHERE true
+INSERT INTO suspicions (id, version, first_id, second_id, undecided, same)
+SELECT r.id, r.version, r.first_id, r.second_id, r.undecided, r.same FROM {rows} WHERE true
 ON CONFLICT (id) DO UPDATE SET version = excluded.version, first_id = excluded.first_id,
-    second_id = excluded.second_id, undecided = excluded.undecided
+    second_id = excluded.second_id, undecided = excluded.undecided, same = excluded.same
 """
 _SUSPICION_COLUMNS = {
     "id": "uuid",
@@ -101,6 +113,7 @@ _SUSPICION_COLUMNS = {
     "first_id": "uuid",
     "second_id": "uuid",
     "undecided": "boolean",
+    "same": "boolean",
 }
 
 
@@ -146,6 +159,7 @@ async def take_requests(session: AsyncSession, events: Sequence[Event]) -> Seque
     """New grants, and other content for those that nobody has verified yet."""
     people = {_person(event) for event in events}
     known = await _versions(session, Beneficiary, people)
+    await aliases.hold(session, people)
     grants = await _grants(session, {_grant(event) for event in events})
     work = _Requests(known.keys(), {grant.id: grant for grant in grants})
     answers = [_request(work, event) for event in events]
@@ -304,6 +318,7 @@ async def _amend_receipts(session: AsyncSession, displaced: Sequence[tuple[str, 
 
 
 async def _grants(session: AsyncSession, numbers: Collection[UUID]) -> Sequence[Grant]:
+    await aliases.hold_of(session, numbers)
     found = await session.scalars(
         select(Grant).where(col(Grant.id).in_(numbers)).order_by(col(Grant.id)).with_for_update()
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.grants.tables import Grant
+from services.grants.tables import COMMITTED, Grant
 from shared.events import facts
 from shared.events.district import GrantKind
 from shared.outbox import emit
@@ -42,6 +42,7 @@ def next_fact(grant: Grant, action: str, on: date) -> facts.Grant:
         amount=grant.amount,
         fiscal_year=grant.fiscal_year,
         on=on,
+        fund=grant.fund if grant.status in COMMITTED else None,
     )
 
 

@@ -3,6 +3,7 @@
 Facts are compared as far as the outbox still has them; older ones are in the log, and reporting is proved by them.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,6 +17,7 @@ from services.grants.news import FACTS
 from services.grants.tables import Budget, Grant
 from shared.database import run
 from shared.events.catalogue import NAMES
+from shared.events.facts import FundAmount
 
 _AT_ONCE = 5000
 _BECOMES = {
@@ -41,36 +43,41 @@ class Difference(NamedTuple):
 
 async def differences(session: AsyncSession) -> list[Difference]:
     """All that differs. In a session of `reading(still=True)`, so that all is looked at in one moment."""
-    return [*await _budgets(session), *await _grants(session), *await _told(session)]
+    return [
+        *await _budgets(session),
+        *await _grants(session),
+        *await _numbers(session),
+        *await _told(session),
+    ]
 
 
 async def _budgets(session: AsyncSession) -> list[Difference]:
     found = await run(
         session,
-        """SELECT district, fiscal_year,
+        """SELECT district, fiscal_year, fund,
                   sum(amount) AS amount, sum(entered) AS entered,
                   sum(committed) AS committed, sum(reserved) AS reserved, sum(owed) AS owed,
                   sum(disbursed) AS disbursed, sum(counted) AS counted, sum(paid) AS paid
            FROM (
-               SELECT district, fiscal_year, amount, 0 AS entered, committed, 0 AS reserved, 0 AS owed,
+               SELECT district, fiscal_year, fund, amount, 0 AS entered, committed, 0 AS reserved, 0 AS owed,
                       disbursed, 0 AS counted, 0 AS paid FROM budgets
                UNION ALL
-               SELECT district, fiscal_year, 0,
+               SELECT district, fiscal_year, fund, 0,
                       CASE WHEN kind IN ('set', 'raised', 'lowered', 'moved') THEN amount ELSE 0 END, 0,
                       CASE WHEN kind IN ('reserved', 'freed') THEN amount ELSE 0 END, 0, 0,
                       CASE WHEN kind = 'disbursed' THEN amount ELSE 0 END, 0 FROM ledger
                UNION ALL
-               SELECT district, fiscal_year, 0, 0, 0, 0, amount, 0, 0,
+               SELECT district, fiscal_year, fund, 0, 0, 0, 0, amount, 0, 0,
                       CASE WHEN status = 'approved' THEN 0 ELSE amount END
                FROM grants WHERE status IN ('approved', 'disbursed', 'handed_over')
-           ) AS sums GROUP BY district, fiscal_year
+           ) AS sums GROUP BY district, fiscal_year, fund
            HAVING sum(amount) <> sum(entered) OR sum(committed) <> sum(reserved) OR sum(committed) <> sum(owed)
                OR sum(disbursed) <> sum(counted) OR sum(disbursed) <> sum(paid)
-           ORDER BY fiscal_year, district""",
+           ORDER BY fiscal_year, district, fund""",
     )
     return [
         Difference(
-            f"{row.district} {row.fiscal_year}",
+            f"{row.district} {row.fiscal_year} {row.fund}",
             f"amount {int(row.amount)}, by ledger {int(row.entered)}; "
             f"committed {int(row.committed)}, by ledger {int(row.reserved)}, by grants {int(row.owed)}; "
             f"disbursed {int(row.disbursed)}, by ledger {int(row.counted)}, by grants {int(row.paid)}",
@@ -103,6 +110,19 @@ async def _grants(session: AsyncSession) -> list[Difference]:
     ]
 
 
+async def _numbers(session: AsyncSession) -> list[Difference]:
+    """Registers of letters in which a number is missing."""
+    found = await run(
+        session,
+        """SELECT district, fiscal_year, kind, count(*) AS given, max(place) AS last FROM documents
+           GROUP BY district, fiscal_year, kind HAVING count(*) <> max(place) ORDER BY fiscal_year, district, kind""",
+    )
+    return [
+        Difference(f"letters {row.kind} {row.district} {row.fiscal_year}", f"{row.given} given, the last is {row.last}")
+        for row in found
+    ]
+
+
 # What was told
 
 
@@ -114,6 +134,7 @@ class _Told(msgspec.Struct):
     amount: int
     district: str
     grant_id: UUID | None = None
+    funds: tuple[FundAmount, ...] = ()
 
 
 _told_of = msgspec.json.Decoder(_Told)
@@ -147,12 +168,17 @@ async def _page(session: AsyncSession, after: int) -> list[Any]:
 
 
 async def _budgets_told(session: AsyncSession, told: dict[tuple[int, str], _Told]) -> list[Difference]:
-    rows = {(budget.fiscal_year, budget.district): budget for budget in await session.scalars(select(Budget))}
+    rows: dict[tuple[int, str], list[Budget]] = defaultdict(list)
+    for budget in await session.scalars(select(Budget).order_by(col(Budget.fund))):
+        rows[budget.fiscal_year, budget.district].append(budget)
     return [
-        Difference(f"{district} {year}", f"amount {row and row.amount}, was told as {fact.amount}")
+        Difference(f"{district} {year}", f"amount {amount}, was told as {fact.amount}; by fund {held}, told as {said}")
         for (year, district), fact in sorted(told.items())
-        for row in [rows.get((year, district))]
-        if row is None or (row.version, row.amount) != (fact.version, fact.amount)
+        for budgets in [rows[year, district]]
+        for amount in [sum(budget.amount for budget in budgets)]
+        for held in [{budget.fund: budget.amount for budget in budgets}]
+        for said in [{one.fund: one.amount for one in fact.funds} or held]
+        if (max((budget.version for budget in budgets), default=0), amount, held) != (fact.version, fact.amount, said)
     ]
 
 

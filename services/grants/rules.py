@@ -19,11 +19,37 @@ class AssetStatus(StrEnum):
     """The handover that named it turned out not to be the one that stands."""
 
 
+class Fund(StrEnum):
+    """Whose money it is. The first is meant where nobody names one."""
+
+    apbd_provinsi = "apbd_provinsi"
+    apbd_kabkota = "apbd_kabkota"
+    apbn = "apbn"
+    baznas = "baznas"
+    csr = "csr"
+    other = "other"
+
+
 class Condition(StrEnum):
     good = "good"
     worn = "worn"
     broken = "broken"
     lost = "lost"
+
+
+class Certificate(StrEnum):
+    none = "none"
+    attendance = "attendance"
+    competence = "competence"
+
+
+class Venue(StrEnum):
+    """Where goods were shown or sold."""
+
+    stand = "stand"
+    online = "online"
+    shop = "shop"
+    order = "order"
 
 
 class GrantStatus(StrEnum):
@@ -36,6 +62,36 @@ class GrantStatus(StrEnum):
     disbursed = "disbursed"
     handed_over = "handed_over"
     cancelled = "cancelled"
+
+
+class DocumentKind(StrEnum):
+    """The letters of a grant: request, approval, berita acara serah terima."""
+
+    request = "request"
+    approval = "approval"
+    handover = "handover"
+
+
+LETTERS: dict[DocumentKind, frozenset[GrantStatus]] = {
+    DocumentKind.request: frozenset(GrantStatus),
+    DocumentKind.approval: frozenset({GrantStatus.approved, GrantStatus.disbursed, GrantStatus.handed_over}),
+    DocumentKind.handover: frozenset({GrantStatus.disbursed, GrantStatus.handed_over}),
+}
+"""The statuses in which a grant has each letter. The last may be printed before the handover, to be signed at it."""
+
+
+def letter_due(kind: DocumentKind, status: GrantStatus) -> None:
+    """Raises Refused `document_not_due` when a grant in this status does not have that letter, or no longer."""
+    if status not in LETTERS[kind]:
+        raise Refused("document_not_due", present=str(status), document=kind.value)
+
+
+def outcome_due(status: GrantStatus, *, kind: GrantKind, said: GrantKind) -> None:
+    """Raises Refused unless this outcome is of this kind of grant, and the grant was paid."""
+    if kind != said:
+        raise Refused("wrong_outcome", kind=kind.value, outcome=said.value)
+    if status not in (GrantStatus.disbursed, GrantStatus.handed_over):
+        raise Refused("illegal_transition", present=str(status), action="outcome")
 
 
 def amount_matches(kind: GrantKind, items: Sequence[Item], amount: int) -> str | None:
@@ -150,12 +206,23 @@ MAX_BUDGET = 1_000_000_000_000
 """Rupiah, as the contract has it."""
 
 
-def budget_move(*, source: str, target: str, amount: int, target_amount: int) -> None:
-    """Raises Refused when a move leads nowhere, or beyond what a budget may be. The source is judged as any change."""
+def budget_total(*, amounts: Collection[int]) -> None:
+    """Raises Refused `budget_too_large` when the funds of a district add up to more than a budget may be."""
+    if sum(amounts) > MAX_BUDGET:
+        raise Refused("budget_too_large", amount=sum(amounts), limit=MAX_BUDGET)
+
+
+def fund_of(*, wanted: Fund | None, chosen: Fund, approvals: int) -> Fund:
+    """Which fund an approval commits. Raises Refused `fund_mismatch` when an earlier approver has chosen another."""
+    if approvals and wanted not in (None, chosen):
+        raise Refused("fund_mismatch", fund=wanted, chosen=chosen.value)
+    return wanted or (chosen if approvals else Fund.apbd_provinsi)
+
+
+def budget_move(*, source: str, target: str) -> None:
+    """Raises Refused when a move leads nowhere. Both ends are judged as any change."""
     if source == target:
         raise Refused("same_district")
-    if target_amount + amount > MAX_BUDGET:
-        raise Refused("budget_too_large", amount=target_amount + amount, limit=MAX_BUDGET)
 
 
 # Assets

@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from services.grants.rules import AssetStatus, Condition, GrantStatus
+from services.grants.rules import AssetStatus, Certificate, Condition, DocumentKind, Fund, GrantStatus, Venue
 from shared.database import UtcTime
 from shared.events.district import Asset as SaidAsset
 from shared.events.district import GrantHandedOver, GrantKind, GrantRequested, Item
@@ -25,6 +25,7 @@ OPEN = (GrantStatus.requested, GrantStatus.verified)
 """These are still to be decided: their assessment follows the facts."""
 CLOSED = (GrantStatus.rejected, GrantStatus.cancelled)
 
+_APBD = {"server_default": Fund.apbd_provinsi.value}
 _items = msgspec.json.Decoder(tuple[Item, ...])
 _assets = msgspec.json.Decoder(tuple[SaidAsset, ...])
 
@@ -61,28 +62,37 @@ class Suspicion(Grants, table=True):
     __table_args__ = (
         _partial("suspicions_first", "first_id", where="undecided"),
         _partial("suspicions_second", "second_id", where="undecided"),
+        _partial("suspicions_first_same", "first_id", where="same"),
+        _partial("suspicions_second_same", "second_id", where="same"),
+        CheckConstraint("NOT (undecided AND same)", name="suspicions_same_is_decided"),
     )
     id: UUID = Field(primary_key=True)
     version: int = Field(sa_type=BigInteger)
     first_id: UUID
     second_id: UUID
     undecided: bool
+    """Keeps both from equipment and cash."""
+    same: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """An officer decided that they are one person."""
 
 
 class Budget(Grants, table=True):
-    """The rupiah of one district and fiscal year. `reconcile` proves what is bound and paid from the grants."""
+    """The rupiah of one district, fiscal year and source of funds; what is bound and paid `reconcile` proves."""
 
     __tablename__ = "budgets"
     __table_args__ = (
         CheckConstraint("committed >= 0 AND committed <= amount", name="budgets_never_exceeded"),
         CheckConstraint("disbursed >= 0 AND disbursed <= committed", name="budgets_paid_only_what_is_committed"),
+        _one_of("fund", Fund, table="budgets"),
     )
     fiscal_year: int = Field(primary_key=True)
     district: str = Field(primary_key=True)
+    fund: str = Field(primary_key=True, default=Fund.apbd_provinsi.value, sa_column_kwargs=_APBD)
     amount: int = Field(default=0, sa_type=BigInteger)
     committed: int = Field(default=0, sa_type=BigInteger)
     disbursed: int = Field(default=0, sa_type=BigInteger)
     version: int = Field(default=0, sa_type=BigInteger)
+    """Of the fact that told of the newest change. They rise over all funds of the district and year."""
 
 
 class Entry(Grants, table=True):
@@ -101,7 +111,9 @@ class Entry(Grants, table=True):
         CheckConstraint("(grant_id IS NOT NULL) = (kind IN ('reserved', 'freed', 'disbursed'))", name="ledger_grant"),
         CheckConstraint("(other_district IS NOT NULL) = (kind = 'moved')", name="ledger_other_district"),
         ForeignKeyConstraint(
-            ["fiscal_year", "district"], ["budgets.fiscal_year", "budgets.district"], name="ledger_budget"
+            ["fiscal_year", "district", "fund"],
+            ["budgets.fiscal_year", "budgets.district", "budgets.fund"],
+            name="ledger_budget",
         ),
         UniqueConstraint("cause", name="ledger_cause"),
         Index("ledger_by_budget", "fiscal_year", "district", "id"),
@@ -109,6 +121,7 @@ class Entry(Grants, table=True):
     id: int | None = serial()
     fiscal_year: int
     district: str
+    fund: str = Field(default=Fund.apbd_provinsi.value, sa_column_kwargs=_APBD)
     kind: str
     """`set`, `raised`, `lowered` and `moved` add up to the budget, `reserved` and `freed` to what is committed."""
     amount: int = Field(sa_type=BigInteger)
@@ -146,6 +159,7 @@ class Grant(Grants, table=True):
         CheckConstraint("amount > 0", name="grants_amount"),
         _one_of("status", GrantStatus),
         _one_of("kind", GrantKind),
+        _one_of("fund", Fund),
         Index("grants_by_district", "district", "id"),
         Index("grants_by_budget", "fiscal_year", "district"),
     )
@@ -172,6 +186,8 @@ class Grant(Grants, table=True):
     """Of the programme of its fiscal year that made the assessment."""
     version: int = Field(default=0, sa_type=BigInteger)
     """Of the newest fact about this grant."""
+    fund: str = Field(default=Fund.apbd_provinsi.value, sa_column_kwargs=_APBD)
+    """Which it is committed to, from the first approval on; before that nobody has chosen."""
 
     @property
     def mark(self) -> Mark:
@@ -236,6 +252,60 @@ class BatchGrant(Grants, table=True):
     grant_id: UUID = Field(primary_key=True, foreign_key="grants.id")
     batch_id: UUID = Field(foreign_key="batches.id", index=True)
     place: int
+
+
+class Outcome(Grants, table=True):
+    """What came of training or marketing, as an officer put it on record; never altered, the newest is in force."""
+
+    __tablename__ = "outcomes"
+    __table_args__ = (
+        CheckConstraint(
+            "(planned IS NULL) = (attended IS NULL) AND (planned IS NULL) = (certificate IS NULL)",
+            name="outcomes_training",
+        ),
+        CheckConstraint(
+            "(venue IS NULL) = (sales IS NULL) AND (venue IS NULL) = (orders IS NULL)", name="outcomes_marketing"
+        ),
+        CheckConstraint("(planned IS NULL) <> (venue IS NULL)", name="outcomes_one_kind"),
+        CheckConstraint("attended >= 0 AND attended <= planned AND planned > 0", name="outcomes_sessions"),
+        CheckConstraint("sales >= 0 AND orders >= 0", name="outcomes_sales"),
+        _one_of("certificate", Certificate, table="outcomes"),
+        _one_of("venue", Venue, table="outcomes"),
+    )
+    id: int | None = serial()
+    grant_id: UUID = Field(foreign_key="grants.id", index=True)
+    sub: str
+    at: datetime = Field(sa_type=UtcTime)
+    day: date
+    note: str
+    planned: int | None = None
+    attended: int | None = None
+    certificate: str | None = None
+    venue: str | None = None
+    sales: int | None = Field(default=None, sa_type=BigInteger)
+    """Rupiah."""
+    orders: int | None = None
+
+
+class Document(Grants, table=True):
+    """A number that a letter of a grant was given, once and for good. Of a district, year and kind none is missing."""
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        UniqueConstraint("grant_id", "kind", name="documents_once"),
+        UniqueConstraint("district", "fiscal_year", "kind", "place", name="documents_number"),
+        CheckConstraint("place >= 1", name="documents_place"),
+        _one_of("kind", DocumentKind, table="documents"),
+    )
+    id: int | None = serial()
+    grant_id: UUID = Field(foreign_key="grants.id")
+    kind: str
+    district: str
+    fiscal_year: int
+    """The grant's, when the number was given."""
+    place: int
+    sub: str
+    at: datetime = Field(sa_type=UtcTime)
 
 
 class Handover(Grants, table=True):

@@ -7,10 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.pairs import Suspicion
-from services.registry.suspicions import lock_pairs, read_grounds, read_traits
+from services.registry.suspicions import lock_pairs, read_grounds, read_traits, tell
 from services.registry.tables import DUPLICATE, suspicion_of
 from shared.database import now, run
-from shared.outbox import emit
 from shared.refusals import Refused
 
 
@@ -86,4 +85,4 @@ async def _step(session: AsyncSession, pair: Suspicion, step: str, by: str, reas
         at=moment,
         reason=reason,
     )
-    await emit(session, "registry", [(str(pair.duplicate_id), pair.fact(), moment)])
+    await tell(session, [(pair, moment)])

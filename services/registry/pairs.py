@@ -44,17 +44,26 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
         found = replace(self, state=state, version=self.version + 1)
         return replace(found, **ground._asdict()) if ground else found
 
-    def fact(self) -> facts.DuplicateSuspected | facts.DuplicateDecided:
-        """A reader who gives aid minds `because`: only the same NIK stands in the way of a grant."""
+    def fact(self, districts: Collection[str]) -> facts.DuplicateSuspected | facts.DuplicateDecided:
+        """A reader who gives aid minds `because`: only the same NIK stands in the way of a grant.
+
+        `districts`: of the two people, so that readers need not hold up all others.
+        """
+        where = tuple(sorted(set(districts)))
         if self.state == "open":
             return facts.DuplicateSuspected(
                 version=self.version,
                 duplicate_id=self.duplicate_id,
                 beneficiary_ids=self.people,
                 because=self.because,
+                districts=where,
             )
         return facts.DuplicateDecided(
-            version=self.version, duplicate_id=self.duplicate_id, beneficiary_ids=self.people, decision=self.state
+            version=self.version,
+            duplicate_id=self.duplicate_id,
+            beneficiary_ids=self.people,
+            decision=self.state,
+            districts=where,
         )
 
 

@@ -68,18 +68,29 @@ async def revise_pairs(
     suspicions = weigh(grounds, pairs)
     await _save_suspicions(session, suspicions)
     latest = max(times.values())
-    await emit(
+    await tell(
         session,
-        "registry",
         [
-            (
-                str(item.duplicate_id),
-                item.fact(),
-                max((times[who] for who in item.people if who in times), default=latest),
-            )
+            (item, max((times[who] for who in item.people if who in times), default=latest))
             for item in suspicions
             if item.version != versions.get(item.duplicate_id)
         ],
+    )
+
+
+async def tell(session: AsyncSession, news: Sequence[tuple[Suspicion, datetime]]) -> None:
+    """One fact of each of these pairs, with the time of what happened."""
+    if not news:
+        return
+    people = {who for item, _ in news for who in item.people}
+    found = await session.execute(
+        select(PERSON.c.beneficiary_id, PERSON.c.district).where(PERSON.c.beneficiary_id.in_(sorted(people)))
+    )
+    districts = {row.beneficiary_id: row.district for row in found}
+    await emit(
+        session,
+        "registry",
+        [(str(item.duplicate_id), item.fact([districts[who] for who in item.people]), at) for item, at in news],
     )
 
 

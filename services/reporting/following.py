@@ -1,12 +1,13 @@
 """Keeps people, grants and budgets as the other services last said; the views follow by the difference."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting import cohorts, views
+from services.reporting.records import effective
 from services.reporting.views import COUNTED, HANDED_OVER, YEARS
 from shared.database import set_wise
 from shared.events import facts, receipts
@@ -31,7 +32,8 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
         for person, fact in newest.items()
         if person.hex not in before or before[person.hex].version < fact.version
     }
-    await _write_people(session, list(fresh.values()))
+    statuses = await effective(session, {person: fact.status.value for person, fact in fresh.items()})
+    await _write_people(session, list(fresh.values()), statuses)
     await cohorts.place(session, fresh)
     times = {id(event.data): microseconds(event.envelope.time) for event in events}
     await views.growth_due(
@@ -39,14 +41,16 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
         (
             (prior.no, times[id(fact)])
             for person, fact in fresh.items()
-            if (prior := before.get(person.hex)) and (prior.status == COUNTED) != (fact.status == COUNTED)
+            if (prior := before.get(person.hex)) and (prior.status == COUNTED) != (statuses[person] == COUNTED)
         ),
     )
     await wake(session, [f"beneficiary/{person}" for person in fresh if person.hex not in before])
     return _answers(events, fresh.values())
 
 
-async def _write_people(session: AsyncSession, people: Sequence[facts.Beneficiary]) -> None:
+async def _write_people(
+    session: AsyncSession, people: Sequence[facts.Beneficiary], statuses: Mapping[UUID, str]
+) -> None:
     if not people:
         return
     columns = {
@@ -55,6 +59,7 @@ async def _write_people(session: AsyncSession, people: Sequence[facts.Beneficiar
         "district_ref": "text",
         "version": "int",
         "status": "text",
+        "said_status": "text",
         "ppks_group": "text",
         "sex": "text",
         "birth_year": "int",
@@ -75,6 +80,7 @@ async def _write_people(session: AsyncSession, people: Sequence[facts.Beneficiar
                 fact.district,
                 fact.district_ref,
                 fact.version,
+                statuses[fact.beneficiary_id],
                 fact.status.value,
                 fact.ppks_group.value,
                 fact.sex.value,

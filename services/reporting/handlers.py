@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.reporting import following
+from services.reporting import following, records
 from services.reporting.income import report_income
 from services.reporting.views import GRANT_STATUSES
 from shared.events import district, facts
@@ -27,6 +27,8 @@ def handlers() -> Mapping[str, Handler]:
     return {
         NAMES[facts.BeneficiaryRegistered]: following.follow_people,
         NAMES[facts.BeneficiaryUpdated]: following.follow_people,
+        NAMES[facts.DuplicateSuspected]: records.follow_pairs,
+        NAMES[facts.DuplicateDecided]: records.follow_pairs,
         NAMES[facts.BudgetSet]: following.follow_budgets,
         **{NAMES[_STEPS[status]]: _grants(status) for status in GRANT_STATUSES},
         NAMES[district.IncomeReported]: report_income,

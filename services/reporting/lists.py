@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.reporting.cuts import CUTS, CutName
 from services.reporting.recomputed import INCOME_OF, MONEY_OF
 from services.reporting.rules import month_name
-from services.reporting.views import COUNTED, INCOME
+from services.reporting.views import ALIAS, COUNTED, INCOME
 from shared.database import run
 
 REPORTED = ("turnover", "materials", "production", "wages", "net_profit", "employees", "orders", "asset_use")
@@ -107,7 +107,7 @@ async def read_grants(session: AsyncSession, filters: GrantFilters, *, after: UU
 
 
 def _people(filters: Filters) -> _Query:
-    query = _Query("FROM person p JOIN cohort c ON c.no = p.cohort", [], {})
+    query = _Query("FROM person p JOIN cohort c ON c.no = p.cohort", [f"p.status <> '{ALIAS}'"], {})
     _equal(query, "p.district", "district", filters.district)
     _equal(query, "p.status", "status", filters.status)
     _equal(query, "p.growth_class", "growth", filters.growth)

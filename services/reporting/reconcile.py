@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.reporting import cohorts
+from services.reporting import cohorts, records
 from services.reporting.dashboard import forget
 from services.reporting.recomputed import RECOMPUTED
 from services.reporting.rules import month_name
@@ -40,6 +40,7 @@ async def reconcile(database: Database) -> list[str]:
         found = []
         for view in RECOMPUTED:
             found += await _compare(session, view)
+        found += await _compare_records(session)
         found += await _compare_cohorts(session) + await _compare_businesses(session)
         return found + await last_heard.differences(session)
 
@@ -54,6 +55,7 @@ async def rebuild(database: Database) -> int:
     async with database.transaction() as session:
         await _take_time(session)
         await lock_districts(session, DISTRICTS)
+        await records.rebuild(session)
         wrong = 0
         async with aclosing(wrong_businesses(session, mend=True)) as parts:
             async for part in parts:
@@ -150,6 +152,12 @@ async def _about(session: AsyncSession, view: View, key: Sequence[Any]) -> tuple
     )
     numbers = [str(row.no) for row in found]
     return " ".join(texts), f" (of businesses {', '.join(numbers)})" if 0 < len(numbers) <= _FEW else ""
+
+
+async def _compare_records(session: AsyncSession) -> list[str]:
+    """People whose status is not what the registry said of them and of who is the same."""
+    found = await records.differences(session)
+    return [f"status of business {no}: {held}, by the facts {right}" for no, held, right in found[:MOST_LINES]]
 
 
 async def _compare_cohorts(session: AsyncSession) -> list[str]:

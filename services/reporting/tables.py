@@ -19,6 +19,7 @@ class Reporting(SQLModel, registry=registry()):
 
 
 METADATA = Reporting.metadata
+_SAME = text("same")
 
 
 class Person(Reporting, table=True):
@@ -32,6 +33,8 @@ class Person(Reporting, table=True):
     district_ref: str
     version: int
     status: str
+    """As everything counts by: what the registry said, or ALIAS for whom another record stands."""
+    said_status: str = Field(default="", sa_column_kwargs={"server_default": ""})
     ppks_group: str
     sex: str
     birth_year: int
@@ -47,6 +50,21 @@ class Person(Reporting, table=True):
     """The version of the last growth-changed fact."""
     cohort: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     """0 only inside the transaction that first writes the person."""
+
+
+class Pair(Reporting, table=True):
+    """Two records that may be one person, by the newest fact. `same`: an officer decided that they are."""
+
+    __tablename__ = "pair"
+    __table_args__ = (
+        Index("pair_first", "first_id", sqlite_where=_SAME, postgresql_where=_SAME),
+        Index("pair_second", "second_id", sqlite_where=_SAME, postgresql_where=_SAME),
+    )
+    duplicate_id: UUID = Field(sa_type=Uuid, primary_key=True)
+    version: int
+    first_id: UUID = Field(sa_type=Uuid)
+    second_id: UUID = Field(sa_type=Uuid)
+    same: bool
 
 
 class Grant(Reporting, table=True):

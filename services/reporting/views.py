@@ -17,6 +17,8 @@ GRANT_STATUSES = ("requested", "verified", "approved", "rejected", "disbursed", 
 MONEY = ("rupiah_budget", "rupiah_committed", "rupiah_disbursed")
 INCOME = ("reports", "turnover", "net_profit", "employees", "idle_assets")
 
+ALIAS = "alias"
+"""The status of a record for which another stands, as an officer decided: it is in no total of people or reports."""
 COUNTED = "ex_client"
 """Whose reports and growth the dashboard counts."""
 COMMITTED = frozenset({"approved", "disbursed", "handed_over"})
@@ -68,6 +70,8 @@ COHORT_MONTHS = View("cohort_month", {"month": "int", "cohort": "bigint"}, INCOM
 
 def count_person(change: list[int], status: str, growth_class: str, sign: int) -> None:
     """One person in (or out of) a row of PEOPLE."""
+    if status == ALIAS:
+        return
     change[PEOPLE.columns.index(status)] += sign
     if status == COUNTED:
         change[PEOPLE.columns.index(growth_class)] += sign

@@ -11,6 +11,8 @@ from shared.events.district import Disability, FiscalYear, GrantKind, PpksGroup,
 
 District = Annotated[str, Meta(pattern=r"^[0-9]{4}(?![\s\S])")]
 Version = Annotated[int, Meta(ge=1)]
+Districts = Annotated[tuple[District, ...], Meta(max_length=2)]
+"""Of the two people of a pair, each once. Empty where it was not told: then it may concern any."""
 
 
 GrowthClass = Literal["growing", "ordinary", "stagnant", "declining", "insufficient"]
@@ -44,7 +46,7 @@ class BeneficiaryUpdated(Beneficiary, frozen=True, kw_only=True):
     """`berdaya.registry.beneficiary-updated.v1`: the whole state after a change."""
 
 
-class DuplicateSuspected(Fact, frozen=True, kw_only=True):
+class DuplicateSuspected(Fact, frozen=True, kw_only=True, omit_defaults=True):
     """`berdaya.registry.duplicate-suspected.v1`: two records may be one person; a human decides.
 
     Keyed and versioned by `duplicate_id`. `beneficiary_ids` are two, sorted by their text.
@@ -53,26 +55,42 @@ class DuplicateSuspected(Fact, frozen=True, kw_only=True):
     duplicate_id: UUID
     beneficiary_ids: tuple[UUID, UUID]
     because: Literal["same_nik", "similar"]
+    districts: Districts = ()
 
 
-class DuplicateDecided(Fact, frozen=True, kw_only=True):
+class DuplicateDecided(Fact, frozen=True, kw_only=True, omit_defaults=True):
     """`berdaya.registry.duplicate-decided.v1`. `withdrawn`: a correction took the ground of the suspicion away."""
 
     duplicate_id: UUID
     beneficiary_ids: tuple[UUID, UUID]
     decision: Literal["same", "different", "withdrawn"]
+    districts: Districts = ()
 
 
-class BudgetSet(Fact, frozen=True, kw_only=True):
-    """`berdaya.grants.budget-set.v1`. Keyed by district, versioned by (district, fiscal_year)."""
+class FundAmount(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source of funds gives, in rupiah."""
+
+    fund: Slug
+    amount: Rupiah
+
+
+class BudgetSet(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """`berdaya.grants.budget-set.v1`. Keyed by district, versioned by (district, fiscal_year).
+
+    `amount` is that of all sources of funds; `funds` is what it is made of, and empty where that was not told.
+    """
 
     district: District
     fiscal_year: FiscalYear
     amount: Rupiah
+    funds: tuple[FundAmount, ...] = ()
 
 
-class Grant(Fact, frozen=True, kw_only=True):
-    """One step in the life of a grant; `on` is the day the step was taken."""
+class Grant(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """One step in the life of a grant; `on` is the day the step was taken.
+
+    `fund`: which source of funds it is committed to, while it is, where that was told.
+    """
 
     grant_id: UUID
     beneficiary_id: UUID
@@ -81,6 +99,7 @@ class Grant(Fact, frozen=True, kw_only=True):
     amount: Rupiah
     fiscal_year: FiscalYear
     on: date
+    fund: Slug | None = None
 
 
 class GrantRequested(Grant, frozen=True, kw_only=True):

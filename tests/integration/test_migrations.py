@@ -317,7 +317,12 @@ _WORKED_WITH = (
     ),
     f"""INSERT INTO handovers (grant_id, day, received_by, evidence_sha256, assets, at, event_id, source)
         VALUES ('{2:032}', '2026-04-07', 'beneficiary', 'ab', '[{{"name":"obras","serial":"SN-1"}},
-                {{"name":"meja","serial":"-"}}]', '{_MOMENT}', 'h1', '/s')""",
+                {{"name":"meja","serial":"-"}}]', '{_MOMENT}', 'h1', '/s'),
+               ('{1:032}', '2026-04-07', 'beneficiary', 'ab', '[{{"name":"obras","serial":"sn 1"}}]', '{_MOMENT}', 'h2',
+                '/s')""",
+    f"""INSERT INTO inbox (district, event_id, source, type, verdict, reason, detail, warnings, at, deliveries)
+        VALUES ('3522', 'h1', '/s', 't', 'accepted', 'accepted', '', '', '{_MOMENT}', 1),
+               ('3522', 'h2', '/s', 't', 'accepted', 'accepted', '', 'clock_ahead', '{_MOMENT}', 1)""",
 )
 
 
@@ -342,8 +347,14 @@ async def test_budgets_and_handovers_of_before_find_themselves_in_the_ledger_and
             ("set", 0, ""),
             ("set", 200_000_000, ""),
         ]
-        assets = await run(session, "SELECT name, serial_key, value, status FROM assets ORDER BY name")
-        assert assets.all() == [("meja", "", None, "held"), ("obras", "SN1", 5, "held")]
+        assets = await run(session, "SELECT name, serial_key, value, status FROM assets ORDER BY name, status DESC")
+        assert assets.all() == [
+            ("meja", "", None, "held"),
+            ("obras", "SN1", 5, "held"),
+            ("obras", "SN1", 5, "contested"),
+        ]
+        receipts = await run(session, "SELECT event_id, warnings FROM inbox ORDER BY event_id")
+        assert receipts.all() == [("h1", ""), ("h2", "clock_ahead serial_elsewhere")]
     await move(database, "grants", lambda there: command.downgrade(there, "grants_0001"))
     async with database.reading() as session:
         assert (await run(session, "SELECT count(*) FROM grants")).scalar_one() == 6

@@ -334,6 +334,16 @@ WRITTEN: dict[str, msgspec.Struct] = {
     "berdaya.registry.duplicate-suspected.v1/full": facts.DuplicateSuspected(
         version=3, duplicate_id=DOUBT_2, beneficiary_ids=(MADE, GRESIK), because="similar"
     ),
+    "berdaya.registry.duplicate-suspected.v1/districts": facts.DuplicateSuspected(
+        version=5,
+        duplicate_id=DOUBT_2,
+        beneficiary_ids=(MADE, GRESIK),
+        because="similar",
+        districts=("3522", "3525"),
+    ),
+    "berdaya.registry.duplicate-decided.v1/districts": facts.DuplicateDecided(
+        version=5, duplicate_id=DOUBT_2, beneficiary_ids=(MADE, GRESIK), decision="same", districts=("3522", "3525")
+    ),
     "berdaya.registry.duplicate-decided.v1/minimal": facts.DuplicateDecided(
         version=2, duplicate_id=DOUBT, beneficiary_ids=(SITI, BUDI), decision="different"
     ),
@@ -343,6 +353,19 @@ WRITTEN: dict[str, msgspec.Struct] = {
     "berdaya.grants.budget-set.v1/minimal": facts.BudgetSet(version=1, district="3578", fiscal_year=2026, amount=0),
     "berdaya.grants.budget-set.v1/full": facts.BudgetSet(
         version=2, district="3522", fiscal_year=2026, amount=750_000_000
+    ),
+    "berdaya.grants.budget-set.v1/funds": facts.BudgetSet(
+        version=3,
+        district="3522",
+        fiscal_year=2026,
+        amount=750_000_000,
+        funds=(
+            facts.FundAmount(fund="apbn", amount=250_000_000),
+            facts.FundAmount(fund="csr", amount=500_000_000),
+        ),
+    ),
+    "berdaya.grants.grant-approved.v1/fund": msgspec.structs.replace(
+        sewing_grant(facts.GrantApproved, 3, date(2026, 7, 13)), fund="baznas"
     ),
     **{f"berdaya.grants.{kind}.v1/minimal": market_grant(step, version, on) for step, kind, version, on in STEPS},
     **{f"berdaya.grants.{kind}.v1/full": sewing_grant(step, version, on) for step, kind, version, on in STEPS},

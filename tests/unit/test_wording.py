@@ -22,7 +22,7 @@ PROGRAMS = [REPORTING / "wording.py", *sorted((REPORTING / "pages").glob("*.py")
 
 COMPOSED = {
     "growth": CLASSES,
-    "beneficiaries": STATUSES,
+    "beneficiaries": (*STATUSES, "alias"),
     "grants": GRANT_STATUSES,
     "asset_use": tuple(AssetUse),
     "role": tuple(Role),

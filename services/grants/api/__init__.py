@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import assets, batches, budgets, grants, programmes
+from services.grants.api import assets, batches, budgets, documents, grants, programmes
 
 router = APIRouter()
-for _part in (grants, batches, budgets, programmes, assets):
+for _part in (grants, batches, budgets, programmes, assets, documents):
     router.include_router(_part.router)

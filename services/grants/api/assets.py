@@ -6,25 +6,23 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from typing_extensions import TypedDict
 
 from services.grants import keeping
-from services.grants.api.common import ANSWERS, MAX_PAGE, REFUSED, Body, Here, Reader, Remark, Rupiah, Writing
+from services.grants.api.common import ANSWERS, MAX_PAGE, REFUSED, Body, Here, Officer, Reader, Remark, Rupiah, Writing
 from services.grants.rules import AssetStatus, Condition, serial_key
-from services.grants.tables import Asset, AssetStep, Grant, Handover
+from services.grants.tables import Asset, AssetStep, Beneficiary, Grant, Handover
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
-from shared.security import Caller, Role
-from shared.web import allow
+from shared.security import Caller
 
 router = APIRouter(tags=["assets"], responses=ANSWERS)
 
-Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer))]
 _STATE = Annotated[Condition, Field(strict=False)]
 
 
@@ -74,6 +72,8 @@ class Entry(TypedDict):
 class AssetView(TypedDict):
     """`beneficiary_id` got it by the handover, `holder_id` has it now. `value` in rupiah, where the request names it.
 
+    A district sees what was put on record there, and no person of another: `null` stands for them.
+
     The witness is named in the BAST that `evidence_sha256` binds, and not here.
     """
 
@@ -85,7 +85,7 @@ class AssetView(TypedDict):
     value: int | None
     status: str
     condition: str
-    beneficiary_id: UUID
+    beneficiary_id: UUID | None
     holder_id: UUID | None
     handed_over_on: date
     received_by: str
@@ -113,11 +113,14 @@ async def list_assets(
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
 ) -> AssetsView:
-    """In the order of their ids. A serial is found however its letters, blanks and dashes are written."""
+    """In the order of their ids. A serial is found however its letters, blanks and dashes are written.
+
+    A district also finds what was with it once, unless it names itself: then only what is there now.
+    """
     if district is not None and not (district in DISTRICTS and who.sees(district)):
         raise Refused("not_found")
     filters = {
-        col(Asset.district): district or who.district,
+        col(Asset.district): district,
         col(Asset.status): status,
         col(Asset.condition): condition,
         col(Asset.holder_id): holder,
@@ -126,21 +129,26 @@ async def list_assets(
     }
     wanted = select(Asset).order_by(col(Asset.id)).limit(limit + 1)
     wanted = wanted.where(*(column == value for column, value in filters.items() if value is not None))
+    if who.district is not None:
+        wanted = wanted.where(_was_ever_in(who.district))
     if after is not None:
         wanted = wanted.where(col(Asset.id) > after)
     async with here.database.reading() as session:
         found = (await session.scalars(wanted)).all()
-        items = await _shown(session, found[:limit])
+        items = await _shown(session, who, found[:limit])
     return {"items": items, "next": items[-1]["asset_id"] if len(found) > limit else None}
 
 
 @router.get("/v1/assets/{asset_id}", summary="One asset with its history")
 async def get_asset(asset_id: UUID, who: Reader, here: Here) -> AssetView:
     async with here.database.reading() as session:
-        asset = await session.get(Asset, asset_id)
-        if asset is None or not who.sees(asset.district):
+        wanted = select(Asset).where(col(Asset.id) == asset_id)
+        if who.district is not None:
+            wanted = wanted.where(_was_ever_in(who.district))
+        asset = (await session.scalars(wanted)).first()
+        if asset is None:
             raise Refused("not_found")
-        return await _one(session, asset)
+        return await _one(session, who, asset)
 
 
 _STEP: dict[str, Any] = {"responses": {200: {"model": AssetView}, **REFUSED}}
@@ -150,7 +158,7 @@ _STEP: dict[str, Any] = {"responses": {200: {"model": AssetView}, **REFUSED}}
 async def condition(asset_id: UUID, who: Officer, writing: Writing, body: Seen) -> Response:
     async def work(session: AsyncSession) -> AssetView:
         return await _one(
-            session, await keeping.condition(session, who, asset_id, body.remarked(), now_in=body.condition)
+            session, who, await keeping.condition(session, who, asset_id, body.remarked(), now_in=body.condition)
         )
 
     return await writing.once(who, work)
@@ -160,7 +168,7 @@ async def condition(asset_id: UUID, who: Officer, writing: Writing, body: Seen) 
 async def repair(asset_id: UUID, who: Officer, writing: Writing, body: Repaired) -> Response:
     async def work(session: AsyncSession) -> AssetView:
         asset = await keeping.repair(session, who, asset_id, body.remarked(), now_in=body.condition, cost=body.cost)
-        return await _one(session, asset)
+        return await _one(session, who, asset)
 
     return await writing.once(who, work)
 
@@ -171,7 +179,7 @@ async def relocate(asset_id: UUID, who: Officer, writing: Writing, body: Relocat
         asset = await keeping.relocate(
             session, who, asset_id, body.remarked(), to=body.to, evidence_sha256=body.evidence_sha256
         )
-        return await _one(session, asset)
+        return await _one(session, who, asset)
 
     return await writing.once(who, work)
 
@@ -180,35 +188,60 @@ async def relocate(asset_id: UUID, who: Officer, writing: Writing, body: Relocat
 async def give_back(asset_id: UUID, who: Officer, writing: Writing, body: Seen) -> Response:
     async def work(session: AsyncSession) -> AssetView:
         return await _one(
-            session, await keeping.give_back(session, who, asset_id, body.remarked(), now_in=body.condition)
+            session, who, await keeping.give_back(session, who, asset_id, body.remarked(), now_in=body.condition)
         )
 
     return await writing.once(who, work)
 
 
-async def _one(session: AsyncSession, asset: Asset) -> AssetView:
+def _was_ever_in(district: str) -> ColumnElement[bool]:
+    """Handed over there, or taken there by an officer: a district keeps its past when an asset moves on."""
+    of_its_grants = select(col(Grant.id)).where(col(Grant.district) == district)
+    taken_there = (
+        select(col(AssetStep.asset_id))
+        .join(Beneficiary, col(Beneficiary.id) == col(AssetStep.to_id))
+        .where(col(Beneficiary.district) == district)
+    )
+    return or_(col(Asset.grant_id).in_(of_its_grants), col(Asset.id).in_(taken_there))
+
+
+async def _one(session: AsyncSession, who: Caller, asset: Asset) -> AssetView:
     await session.flush()
-    return (await _shown(session, [asset]))[0]
+    return (await _shown(session, who, [asset]))[0]
 
 
-async def _shown(session: AsyncSession, assets: Sequence[Asset]) -> list[AssetView]:
+async def _shown(session: AsyncSession, who: Caller, assets: Sequence[Asset]) -> list[AssetView]:
     found = await session.execute(
-        select(Handover, col(Grant.beneficiary_id))
+        select(Handover, Grant)
         .join(Grant, col(Grant.id) == col(Handover.grant_id))
         .where(col(Handover.grant_id).in_({asset.grant_id for asset in assets}))
     )
-    handovers = {handover.grant_id: (handover, person) for handover, person in found}
-    histories = defaultdict[UUID, list[Entry]](list)
-    numbers = [asset.id for asset in assets]
-    steps = await session.scalars(
-        select(AssetStep).where(col(AssetStep.asset_id).in_(numbers)).order_by(col(AssetStep.id))
+    handovers = {handover.grant_id: (handover, grant) for handover, grant in found}
+    steps = await session.execute(
+        select(AssetStep, col(Beneficiary.district))
+        .outerjoin(Beneficiary, col(Beneficiary.id) == col(AssetStep.to_id))
+        .where(col(AssetStep.asset_id).in_([asset.id for asset in assets]))
+        .order_by(col(AssetStep.id))
     )
-    for step in steps:
-        histories[step.asset_id].append(_entry(step))
-    return [_view(asset, *handovers[asset.grant_id], histories[asset.id]) for asset in assets]
+    trails = defaultdict[UUID, list[tuple[AssetStep, str | None]]](list)
+    for step, towards in steps:
+        trails[step.asset_id].append((step, towards))
+    return [_view(who, asset, *handovers[asset.grant_id], trails[asset.id]) for asset in assets]
 
 
-def _view(asset: Asset, handover: Handover, person: UUID, history: list[Entry]) -> AssetView:
+def _view(
+    who: Caller, asset: Asset, handover: Handover, grant: Grant, trail: Sequence[tuple[AssetStep, str | None]]
+) -> AssetView:
+    """As far as it concerns the caller's district: what was put on record there, and nobody of another one."""
+    place, history = grant.district, list[Entry]()
+    for step, towards in trail:
+        gone = towards is not None and not who.sees(towards)
+        if who.sees(place):
+            history.append({**_entry(step), "to_id": None} if gone else _entry(step))
+        elif towards is not None and not gone:
+            history.append({**_entry(step), "from_id": None})
+        place = towards or place
+    here, its_own = who.sees(asset.district), who.sees(grant.district)
     return {
         "asset_id": asset.id,
         "grant_id": asset.grant_id,
@@ -217,9 +250,9 @@ def _view(asset: Asset, handover: Handover, person: UUID, history: list[Entry]) 
         "serial": asset.serial,
         "value": asset.value,
         "status": asset.status,
-        "condition": asset.condition,
-        "beneficiary_id": person,
-        "holder_id": asset.holder_id,
+        "condition": asset.condition if here or not history else history[-1]["condition"],
+        "beneficiary_id": grant.beneficiary_id if its_own else None,
+        "holder_id": asset.holder_id if here else None,
         "handed_over_on": handover.day,
         "received_by": handover.received_by,
         "evidence_sha256": handover.evidence_sha256,

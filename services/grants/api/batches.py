@@ -15,6 +15,7 @@ from services.grants.api.common import (
     REFUSED,
     Body,
     District,
+    Funds,
     Here,
     PositiveRupiah,
     Reader,
@@ -22,7 +23,7 @@ from services.grants.api.common import (
     Writing,
     Year,
 )
-from services.grants.rules import ROLES
+from services.grants.rules import ROLES, Fund
 from services.grants.tables import Batch
 from shared.refusals import Refused
 from shared.security import Caller, Role
@@ -52,6 +53,7 @@ class List(Body):
     ]
     total: PositiveRupiah
     note: Remark = ""
+    fund: Funds = Fund.apbd_provinsi
 
 
 class BatchView(TypedDict):
@@ -87,6 +89,7 @@ async def approve_batch(who: Approver, writing: Writing, body: List) -> Response
                 numbers=body.grant_ids,
                 total=body.total,
                 note=body.note,
+                fund=body.fund,
             ),
         )
 

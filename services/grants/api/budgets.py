@@ -1,7 +1,8 @@
 """Budgets over HTTP: set, moved from district to district, shown with what is left, and their ledger."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Annotated
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from services.grants.api.common import (
     District,
     DistrictCode,
     FiscalYear,
+    Funds,
     Here,
     PositiveRupiah,
     Reader,
@@ -29,6 +31,7 @@ from services.grants.api.common import (
     Sentence,
     Writing,
 )
+from services.grants.rules import Fund
 from services.grants.tables import Budget, Entry
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
@@ -37,7 +40,10 @@ router = APIRouter(tags=["budgets"], responses=ANSWERS)
 
 
 class Amount(Body):
+    """What one source of funds gives."""
+
     amount: Rupiah
+    fund: Funds = Fund.apbd_provinsi
 
 
 class Move(Body):
@@ -47,10 +53,21 @@ class Move(Body):
     target: Annotated[District, Field(alias="to")]
     amount: PositiveRupiah
     reason: Sentence
+    fund: Funds = Fund.apbd_provinsi
+
+
+class FundView(TypedDict):
+    """Of one source of funds; all in rupiah."""
+
+    fund: str
+    amount: int
+    committed: int
+    disbursed: int
+    remaining: int
 
 
 class BudgetView(TypedDict):
-    """All in rupiah."""
+    """Of all sources of funds, and of each; all in rupiah."""
 
     district: str
     fiscal_year: int
@@ -58,9 +75,20 @@ class BudgetView(TypedDict):
     committed: int
     disbursed: int
     remaining: int
+    funds: list[FundView]
 
 
 class BudgetsView(TypedDict):
+    """`next` goes into `after` for the following page; null on the last."""
+
+    fiscal_year: int
+    items: list[BudgetView]
+    next: str | None
+
+
+class MovedView(TypedDict):
+    """The giving budget, then the getting one."""
+
     fiscal_year: int
     items: list[BudgetView]
 
@@ -74,6 +102,7 @@ class EntryView(TypedDict):
 
     number: int
     district: str
+    fund: str
     kind: str
     amount: int
     grant_id: UUID | None
@@ -101,7 +130,9 @@ async def put_budget(
 ) -> Response:
     async def work(session: AsyncSession) -> BudgetView:
         return _shown(
-            await budgets.set_budget(session, who, fiscal_year=fiscal_year, district=district, amount=body.amount)
+            await budgets.set_budget(
+                session, who, fiscal_year=fiscal_year, district=district, amount=body.amount, fund=body.fund
+            )
         )
 
     return await writing.once(who, work)
@@ -110,12 +141,12 @@ async def put_budget(
 @router.post(
     "/v1/budgets/{fiscal_year}/moves",
     summary="Move budget from one district to another",
-    responses={200: {"model": BudgetsView}, **REFUSED},
+    responses={200: {"model": MovedView}, **REFUSED},
 )
 async def move(fiscal_year: FiscalYear, who: Admin, writing: Writing, body: Move) -> Response:
     """Both budgets change or neither; the giving one never below what it has committed."""
 
-    async def work(session: AsyncSession) -> BudgetsView:
+    async def work(session: AsyncSession) -> MovedView:
         moved = await budgets.move_budget(
             session,
             who,
@@ -124,20 +155,34 @@ async def move(fiscal_year: FiscalYear, who: Admin, writing: Writing, body: Move
             target=body.target,
             amount=body.amount,
             reason=body.reason,
+            fund=body.fund,
         )
-        return _all_shown(fiscal_year, moved)
+        return {"fiscal_year": fiscal_year, "items": [_shown(funds) for funds in moved]}
 
     return await writing.once(who, work)
 
 
 @router.get("/v1/budgets/{fiscal_year}", summary="Budgets of a year, and what is left of them")
-async def get_budgets(fiscal_year: FiscalYear, who: Reader, here: Here) -> BudgetsView:
-    wanted = select(Budget).where(col(Budget.fiscal_year) == fiscal_year).order_by(col(Budget.district))
+async def get_budgets(
+    fiscal_year: FiscalYear,
+    who: Reader,
+    here: Here,
+    after: Annotated[str, Query(pattern=r"^[0-9]{4}$")] = "0000",
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+) -> BudgetsView:
+    """In the order of the districts' codes."""
+    wanted = select(Budget).where(col(Budget.fiscal_year) == fiscal_year, col(Budget.district) > after)
     if who.district is not None:
         wanted = wanted.where(col(Budget.district) == who.district)
     async with here.database.reading() as session:
-        found = await session.scalars(wanted)
-        return _all_shown(fiscal_year, found.all())
+        found = await session.scalars(wanted.order_by(col(Budget.district), col(Budget.fund)))
+    by_district = [list(funds) for _, funds in groupby(found, key=lambda budget: budget.district)]
+    items = [_shown(funds) for funds in by_district[:limit]]
+    return {
+        "fiscal_year": fiscal_year,
+        "items": items,
+        "next": items[-1]["district"] if len(by_district) > limit else None,
+    }
 
 
 @router.get("/v1/budgets/{fiscal_year}/ledger", summary="Every change of the budgets of a year, a page at a time")
@@ -146,6 +191,7 @@ async def get_ledger(
     who: Reader,
     here: Here,
     district: Annotated[str | None, Query(pattern=r"^[0-9]{4}$")] = None,
+    fund: Fund | None = None,
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
 ) -> LedgerView:
@@ -156,6 +202,8 @@ async def get_ledger(
     only = district or who.district
     if only is not None:
         wanted = wanted.where(col(Entry.district) == only)
+    if fund is not None:
+        wanted = wanted.where(col(Entry.fund) == fund)
     async with here.database.reading() as session:
         found = (await session.scalars(wanted.order_by(col(Entry.id)).limit(limit + 1))).all()
     items = [_entry(entry) for entry in found[:limit]]
@@ -166,14 +214,23 @@ async def get_ledger(
     }
 
 
-def _all_shown(fiscal_year: int, found: Collection[Budget]) -> BudgetsView:
-    return {"fiscal_year": fiscal_year, "items": [_shown(budget) for budget in found]}
-
-
-def _shown(budget: Budget) -> BudgetView:
+def _shown(funds: Sequence[Budget]) -> BudgetView:
+    """Of the budgets of one district and year, at least one."""
+    amount, committed = sum(each.amount for each in funds), sum(each.committed for each in funds)
     return {
-        "district": budget.district,
-        "fiscal_year": budget.fiscal_year,
+        "district": funds[0].district,
+        "fiscal_year": funds[0].fiscal_year,
+        "amount": amount,
+        "committed": committed,
+        "disbursed": sum(each.disbursed for each in funds),
+        "remaining": amount - committed,
+        "funds": [_of_fund(each) for each in funds],
+    }
+
+
+def _of_fund(budget: Budget) -> FundView:
+    return {
+        "fund": budget.fund,
         "amount": budget.amount,
         "committed": budget.committed,
         "disbursed": budget.disbursed,
@@ -186,6 +243,7 @@ def _entry(entry: Entry) -> EntryView:
     return {
         "number": entry.id,
         "district": entry.district,
+        "fund": entry.fund,
         "kind": entry.kind,
         "amount": entry.amount,
         "grant_id": entry.grant_id,

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.grants.rules import Fund
 from shared.security import Caller, Role
 from shared.web import Call, Context, allow, call, context
 
@@ -27,6 +28,7 @@ REFUSED: dict[int | str, dict[str, Any]] = {
 Here = Annotated[Context, Depends(context)]
 Writing = Annotated[Call, Depends(call)]
 Reader = Annotated[Caller, Depends(allow(*Role))]
+Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer))]
 Admin = Annotated[Caller, Depends(allow(Role.admin))]
 FiscalYear = Annotated[int, Path(ge=2000, le=2100)]
 Year = Annotated[int, Field(ge=2000, le=2100)]
@@ -34,6 +36,7 @@ DistrictCode = Annotated[str, Path(pattern=r"^[0-9]{4}$")]
 District = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
 Rupiah = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 PositiveRupiah = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+Funds = Annotated[Fund, Field(strict=False)]
 # PostgreSQL cannot keep the character U+0000.
 Sentence = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 Remark = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]

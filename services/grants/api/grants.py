@@ -3,21 +3,35 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import Field
+from pydantic import Field, model_validator
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from typing_extensions import TypedDict
 
-from services.grants import commands
-from services.grants.api.common import ANSWERS, MAX_PAGE, REFUSED, Body, Here, Reader, Remark, Sentence, Writing
+from services.grants import commands, outcomes
+from services.grants.api.common import (
+    ANSWERS,
+    MAX_PAGE,
+    REFUSED,
+    Body,
+    Funds,
+    Here,
+    Officer,
+    Reader,
+    Remark,
+    Rupiah,
+    Sentence,
+    Writing,
+)
 from services.grants.news import local_day
-from services.grants.rules import ROLES, GrantStatus
-from services.grants.tables import Grant, Handover, Step
+from services.grants.outcomes import Marketed, Trained
+from services.grants.rules import ROLES, Certificate, GrantStatus, Venue
+from services.grants.tables import COMMITTED, PAID, Grant, Handover, Outcome, Step
 from shared.events.district import GrantKind
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
@@ -31,8 +45,46 @@ class Note(Body):
     note: Remark
 
 
+class Approval(Note):
+    """`fund`: whose money it is; by itself that of an earlier approver, else the province's own."""
+
+    fund: Funds | None = None
+
+
 class Reason(Body):
     reason: Sentence
+
+
+class TrainingOutcome(Body):
+    """`on`: the day it ended."""
+
+    on: Annotated[date, Field(strict=False)]
+    sessions_planned: Annotated[int, Field(ge=1, le=1000)]
+    sessions_attended: Annotated[int, Field(ge=0, le=1000)]
+    certificate: Annotated[Certificate, Field(strict=False)]
+    note: Remark = ""
+
+    @model_validator(mode="after")
+    def _attended_what_there_was(self) -> Self:
+        if self.sessions_attended > self.sessions_planned:
+            raise ValueError("sessions_attended is above sessions_planned")
+        return self
+
+    def said(self) -> Trained:
+        return Trained(self.sessions_planned, self.sessions_attended, self.certificate)
+
+
+class MarketingOutcome(Body):
+    """`on`: the day it ended; `sales` in rupiah."""
+
+    on: Annotated[date, Field(strict=False)]
+    venue: Annotated[Venue, Field(strict=False)]
+    sales: Rupiah
+    orders: Annotated[int, Field(ge=0, le=1_000_000)]
+    note: Remark = ""
+
+    def said(self) -> Marketed:
+        return Marketed(self.venue, self.sales, self.orders)
 
 
 class Payment(Body):
@@ -43,6 +95,21 @@ class Payment(Body):
 class Assessment(TypedDict):
     failed: list[str]
     criteria_version: int
+
+
+class OutcomeView(TypedDict):
+    """Of training the sessions and the certificate, of marketing the venue, the sales in rupiah and the orders."""
+
+    on: date
+    sessions_planned: int | None
+    sessions_attended: int | None
+    certificate: str | None
+    venue: str | None
+    sales: int | None
+    orders: int | None
+    note: str
+    recorded_by: str
+    recorded_at: datetime
 
 
 class Entry(TypedDict):
@@ -56,6 +123,8 @@ class Entry(TypedDict):
 
 
 class GrantView(TypedDict):
+    """`fund`: to which source of funds it is committed, while it is. `outcome`: of training or marketing, if known."""
+
     grant_id: UUID
     beneficiary_id: UUID
     district: str
@@ -64,8 +133,10 @@ class GrantView(TypedDict):
     amount: int
     fiscal_year: int
     status: str
+    fund: str | None
     assessment: Assessment
     history: list[Entry]
+    outcome: OutcomeView | None
 
 
 class GrantsView(TypedDict):
@@ -83,6 +154,9 @@ async def list_grants(
     status: GrantStatus | None = None,
     kind: GrantKind | None = None,
     fiscal_year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
+    outcome: Annotated[
+        Literal["missing", "recorded"] | None, Query(description="Of training and marketing that was paid.")
+    ] = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
 ) -> GrantsView:
@@ -97,6 +171,13 @@ async def list_grants(
     }
     wanted = select(Grant).order_by(col(Grant.id)).limit(limit + 1)
     wanted = wanted.where(*(column == value for column, value in filters.items() if value is not None))
+    if outcome is not None:
+        known = select(Outcome).where(col(Outcome.grant_id) == col(Grant.id)).exists()
+        wanted = wanted.where(
+            col(Grant.kind).in_((GrantKind.training, GrantKind.marketing)),
+            col(Grant.status).in_(PAID),
+            known if outcome == "recorded" else ~known,
+        )
     if after is not None:
         wanted = wanted.where(col(Grant.id) > after)
     async with here.database.reading() as session:
@@ -130,11 +211,13 @@ async def verify(grant_id: UUID, who: Annotated[Caller, _may("verify")], writing
 
 
 @router.post("/v1/grants/{grant_id}/approve", summary="A province officer binds the amount in the budget", **_STEP)
-async def approve(grant_id: UUID, who: Annotated[Caller, _may("approve")], writing: Writing, body: Note) -> Response:
+async def approve(
+    grant_id: UUID, who: Annotated[Caller, _may("approve")], writing: Writing, body: Approval
+) -> Response:
     """From Rp 50,000,000 two different officers; after the first the grant is still `verified`."""
 
     async def work(session: AsyncSession) -> GrantView:
-        return await _one(session, await commands.approve(session, who, grant_id, body.note))
+        return await _one(session, await commands.approve(session, who, grant_id, body.note, fund=body.fund))
 
     return await writing.once(who, work)
 
@@ -166,12 +249,24 @@ async def cancel(grant_id: UUID, who: Annotated[Caller, _may("cancel")], writing
     return await writing.once(who, work)
 
 
+@router.post("/v1/grants/{grant_id}/outcome", summary="What came of training or marketing", **_STEP)
+async def outcome(grant_id: UUID, who: Officer, writing: Writing, body: TrainingOutcome | MarketingOutcome) -> Response:
+    """Once it was paid. Said again it replaces what was said before, which stays in the history."""
+
+    async def work(session: AsyncSession) -> GrantView:
+        grant = await outcomes.record(session, who, grant_id, body.said(), day=body.on, note=body.note)
+        return await _one(session, grant)
+
+    return await writing.once(who, work)
+
+
 async def _one(session: AsyncSession, grant: Grant) -> GrantView:
     return (await _shown(session, [grant]))[0]
 
 
 async def _shown(session: AsyncSession, grants: Sequence[Grant]) -> list[GrantView]:
     histories = await _histories(session, grants)
+    found = await outcomes.in_force(session, [grant.id for grant in grants])
     return [
         {
             "grant_id": grant.id,
@@ -182,8 +277,10 @@ async def _shown(session: AsyncSession, grants: Sequence[Grant]) -> list[GrantVi
             "amount": grant.amount,
             "fiscal_year": grant.fiscal_year,
             "status": grant.status,
+            "fund": grant.fund if grant.status in COMMITTED else None,
             "assessment": {"failed": grant.failed.split(), "criteria_version": grant.criteria_version},
             "history": histories[grant.id],
+            "outcome": _outcome(found[grant.id]) if grant.id in found else None,
         }
         for grant in grants
     ]
@@ -201,7 +298,26 @@ async def _histories(session: AsyncSession, grants: Collection[Grant]) -> dict[U
         histories[step.grant_id].append(_entry(step.step, step.sub, step.at, step.day, step.note))
     for handover in await session.scalars(select(Handover).where(col(Handover.grant_id).in_(numbers))):
         histories[handover.grant_id].append(_entry("hand_over", handover.source, handover.at, handover.day))
+    for said in await session.scalars(
+        select(Outcome).where(col(Outcome.grant_id).in_(numbers)).order_by(col(Outcome.id))
+    ):
+        histories[said.grant_id].append(_entry("outcome", said.sub, said.at, said.day, said.note))
     return histories
+
+
+def _outcome(said: Outcome) -> OutcomeView:
+    return {
+        "on": said.day,
+        "sessions_planned": said.planned,
+        "sessions_attended": said.attended,
+        "certificate": said.certificate,
+        "venue": said.venue,
+        "sales": said.sales,
+        "orders": said.orders,
+        "note": said.note,
+        "recorded_by": said.sub,
+        "recorded_at": said.at,
+    }
 
 
 def _entry(step: str, who: str, when: datetime, on: date, note: str = "") -> Entry:

@@ -77,11 +77,17 @@ def pair(
     version: int,
     decision: Literal["same", "different", "withdrawn"] | None = None,
     because: Literal["same_nik", "similar"] = "same_nik",
+    districts: tuple[str, str] = (BOJONEGORO, BOJONEGORO),
 ) -> Record:
-    """Two people of Bojonegoro who may be one: suspected, or decided when there is a decision."""
-    first, second = sorted((beneficiary_id(BOJONEGORO, ref) for ref in refs), key=str)
+    """Two people, of Bojonegoro unless told, who may be one: suspected, or decided when there is a decision."""
+    first, second = sorted((beneficiary_id(*who) for who in zip(districts, refs, strict=True)), key=str)
     number = UUID(int=first.int ^ second.int)
-    common: dict[str, Any] = {"version": version, "duplicate_id": number, "beneficiary_ids": (first, second)}
+    common: dict[str, Any] = {
+        "version": version,
+        "duplicate_id": number,
+        "beneficiary_ids": (first, second),
+        "districts": tuple(sorted(set(districts))),
+    }
     fact = (
         facts.DuplicateDecided(**common, decision=decision)
         if decision

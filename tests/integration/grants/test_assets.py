@@ -219,10 +219,44 @@ async def test_a_machine_goes_to_another_district_only_by_the_province(office: O
     assert problem(await relocate(office, machine, to, who=TUBAN_OFFICER)) == (404, "not_found")
     assert problem(await relocate(office, machine, UUID(int=1), who=PROVINCE)) == (404, "not_found")
     assert (await relocate(office, machine, to, who=PROVINCE)).json()["district"] == TUBAN
-    assert await assets(office, who=OFFICER) == []
+    assert await assets(office, f"?district={BOJONEGORO}", who=OFFICER) == []
     assert len(await assets(office, who=TUBAN_OFFICER)) == 1
     assert problem(await office.call("GET", f"/v1/assets?district={TUBAN}", OFFICER)) == (404, "not_found")
     assert problem(await do(office, "condition", machine, condition="good")) == (404, "not_found")
+
+
+async def test_a_district_keeps_its_past_when_a_machine_moves_on_and_sees_nobody_of_the_other(office: Office) -> None:
+    await paid(office, "BJN-1")
+    await office.hear(handover("BJN-1", by="BJN-1"), person("TBN-1", district=TUBAN), person("X-1", district="3524"))
+    machine, to = await of(office, "BJN-1"), beneficiary_id(TUBAN, "TBN-1")
+    await do(office, "condition", machine, condition="worn", note="seen at home")
+    await relocate(office, machine, to, who=PROVINCE)
+    await do(office, "condition", machine, who=TUBAN_OFFICER, condition="broken", note="fell")
+
+    async def seen(who: Caller) -> tuple[Any, ...]:
+        (listed,) = await assets(office, who=who)
+        shown = (await office.call("GET", f"/v1/assets/{machine['asset_id']}", who)).json()
+        assert shown == listed
+        steps = [(one["step"], one["from_id"], one["to_id"]) for one in shown["history"]]
+        return shown["beneficiary_id"], shown["holder_id"], shown["condition"], steps
+
+    first, second = str(beneficiary_id(BOJONEGORO, "BJN-1")), str(to)
+    assert await seen(OFFICER) == (
+        first,
+        None,
+        "worn",
+        [("condition", first, None), ("relocate", first, None)],
+    )
+    assert await seen(TUBAN_OFFICER) == (
+        None,
+        second,
+        "broken",
+        [("relocate", None, second), ("condition", second, None)],
+    )
+    assert (await seen(PROVINCE))[:3] == (first, second, "broken")
+    lamongan = OFFICER._replace(district="3524", sub="lala")
+    assert await assets(office, who=lamongan) == []
+    assert problem(await office.call("GET", f"/v1/assets/{machine['asset_id']}", lamongan)) == (404, "not_found")
 
 
 async def test_only_officers_put_things_on_record_and_in_words_that_make_sense(office: Office) -> None:

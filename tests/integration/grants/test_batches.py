@@ -84,7 +84,7 @@ async def test_every_grant_that_stands_in_the_way_is_named_and_nothing_is_change
     await office.hear(
         person("moved", version=2, status=Status.moved),
         pair("twice", "fine", version=1),
-        pair("twice", "fine", version=2, decision="same"),
+        pair("twice", "fine", version=2, decision="different"),
         pair("twice", "moved", version=1),
         request("requested", to="fine", kind=GrantKind.training, items=()),
         person("T-1", district=TUBAN),

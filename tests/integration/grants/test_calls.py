@@ -30,6 +30,7 @@ from tests.integration.grants.office import (
     PROVINCE,
     REASON,
     STEPS,
+    TREASURER,
     TUBAN,
     Office,
     cash,
@@ -205,9 +206,10 @@ async def test_reconcile_proves_the_budgets_from_the_grants(office: Office, monk
     proof = await asyncio.to_thread(CliRunner().invoke, command_line, ["reconcile"])
     assert proof.exit_code == 1
     assert proof.output.splitlines() == [
-        "3522 2026: amount 9000000, by ledger 9000000; committed 5000000, by ledger 6000000, by grants 6000000; "
+        "3522 2026 apbd_provinsi: amount 9000000, by ledger 9000000; "
+        "committed 5000000, by ledger 6000000, by grants 6000000; "
         "disbursed 1, by ledger 3000000, by grants 3000000",
-        "3522 2027: amount 0, by ledger 0; committed 0, by ledger 0, by grants 3000000; "
+        "3522 2027 apbd_provinsi: amount 0, by ledger 0; committed 0, by ledger 0, by grants 3000000; "
         "disbursed 0, by ledger 0, by grants 0",
         f"grant {grant_id(BOJONEGORO, 'B-3')}: approved 3000000; by ledger reserved 0, disbursed 0",
         f"grant {grant_id(BOJONEGORO, 'B-3')}: version, status and amount (1, 'approved', 3000000), "
@@ -229,3 +231,71 @@ async def test_the_migrations_make_the_tables_that_the_service_declares(office: 
 
     async with office.database.engine.connect() as connection:
         assert await connection.run_sync(difference) == []
+
+
+async def test_every_list_comes_in_pages(office: Office) -> None:
+    described = (await office.client.get("/openapi.json")).json()
+    schemas = described["components"]["schemas"]
+    lists = set()
+    for path, calls in described["paths"].items():
+        if "get" not in calls or not path.startswith("/v1/"):
+            continue
+        answer = calls["get"]["responses"]["200"]["content"].get("application/json", {}).get("schema", {})
+        if "items" in schemas.get(answer.get("$ref", "").rpartition("/")[2], {}).get("properties", {}):
+            lists.add(path)
+            taken = {parameter["name"] for parameter in calls["get"].get("parameters", ())}
+            assert {"after", "limit"} <= taken, path
+    assert lists == {
+        "/v1/assets",
+        "/v1/budgets/{fiscal_year}",
+        "/v1/budgets/{fiscal_year}/ledger",
+        "/v1/documents",
+        "/v1/grants",
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/assets?serial=%00",
+        "/v1/assets?serial=SN%001",
+        "/v1/assets?district=3522%00",
+        "/v1/grants?status=%00",
+        "/v1/grants?district=%003522",
+        "/v1/grants?after=%00",
+        "/v1/budgets/2026/ledger?district=3522%00",
+        "/v1/budgets/2026?after=3522%00",
+        "/v1/documents?kind=%00",
+        "/v1/receipts/%00",
+        "/v1/grants/%00",
+        "/v1/batches/%00",
+    ],
+)
+async def test_the_character_that_no_database_keeps_is_no_mistake_of_ours(office: Office, path: str) -> None:
+    who = OFFICER if "receipts" not in path else Caller("s", Role.district_system, BOJONEGORO)
+    answer = await office.call("GET", path, who)
+    assert answer.status_code in (200, 404, 422), answer.text
+    assert answer.status_code != 200 or answer.json()["items"] == []
+
+
+async def test_every_step_is_done_once_for_its_key_however_often_it_is_sent(office: Office) -> None:
+    await office.hear(person(), request(kind=GrantKind.training, items=(), amount=3_000_000))
+    calls = (
+        ("PUT", "/v1/budgets/2026/3522", ADMIN, {"amount": 9_000_000, "fund": "csr"}),
+        ("POST", f"/v1/grants/{GRANT}/verify", OFFICER, {"note": ""}),
+        ("POST", f"/v1/grants/{GRANT}/approve", PROVINCE, {"note": "", "fund": "csr"}),
+        ("POST", f"/v1/grants/{GRANT}/disburse", TREASURER, {"reference": "SP2D", "on": "2026-11-20"}),
+        (
+            "POST",
+            f"/v1/grants/{GRANT}/outcome",
+            OFFICER,
+            {"on": "2026-12-01", "sessions_planned": 2, "sessions_attended": 2, "certificate": "none"},
+        ),
+    )
+    for method, path, who, body in calls:
+        answers = [await office.call(method, path, who, body, key=f"key of {path}") for _ in range(3)]
+        assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}, path
+    assert await office.value("SELECT count(*) FROM ledger") == 3
+    assert await office.value("SELECT count(*) FROM steps") == 3
+    assert await office.value("SELECT count(*) FROM outcomes") == 1
+    assert len(await office.told()) == 5

@@ -63,7 +63,16 @@ async def test_a_grant_goes_from_request_to_handover_with_one_fact_for_each_step
     ]
     assert [data["version"] for _, _, data in told[1:]] == [1, 2, 3, 4, 5]
     assert [data["on"] for _, _, data in told[-2:]] == ["2026-11-20", "2026-11-25"]
-    assert told[0][1:] == ("3522", {"version": 1, "district": "3522", "fiscal_year": 2026, "amount": 10_000_000})
+    assert told[0][1:] == (
+        "3522",
+        {
+            "version": 1,
+            "district": "3522",
+            "fiscal_year": 2026,
+            "amount": 10_000_000,
+            "funds": [{"fund": "apbd_provinsi", "amount": 10_000_000}],
+        },
+    )
 
 
 async def test_a_step_is_refused_in_every_status_it_does_not_start_from(office: Office) -> None:
@@ -276,13 +285,12 @@ async def test_a_budget_is_never_set_below_what_is_committed(office: Office) -> 
     answer = await office.budget(2_999_999)
     assert problem(answer) == (409, "budget_below_committed")
     assert (answer.json()["amount"], answer.json()["committed"]) == (2_999_999, 3_000_000)
+    money = {"amount": 3_000_000, "committed": 3_000_000, "disbursed": 0, "remaining": 0}
     assert (await office.budget(3_000_000)).json() == {
         "district": "3522",
         "fiscal_year": 2026,
-        "amount": 3_000_000,
-        "committed": 3_000_000,
-        "disbursed": 0,
-        "remaining": 0,
+        **money,
+        "funds": [{"fund": "apbd_provinsi", **money}],
     }
     assert [data["version"] for name, _, data in await office.told() if name == "budget-set.v1"] == [1, 2]
 
@@ -300,20 +308,16 @@ async def test_budgets_are_shown_by_district_and_a_district_sees_its_own(office:
     await office.budget(1, year=2027)
     await office.hear(person(), request())
     await office.bring(GRANT, "disbursed")
-    bojonegoro = {
-        "district": "3522",
-        "fiscal_year": 2026,
-        "amount": 4_000_000,
-        "committed": 3_000_000,
-        "disbursed": 3_000_000,
-        "remaining": 1_000_000,
-    }
-    tuban = {**bojonegoro, "district": "3523", "amount": 7_000_000, "committed": 0, "disbursed": 0}
-    tuban["remaining"] = 7_000_000
+    of_bojonegoro = {"amount": 4_000_000, "committed": 3_000_000, "disbursed": 3_000_000, "remaining": 1_000_000}
+    of_tuban = {"amount": 7_000_000, "committed": 0, "disbursed": 0, "remaining": 7_000_000}
+    bojonegoro, tuban = (
+        {"district": district, "fiscal_year": 2026, **money, "funds": [{"fund": "apbd_provinsi", **money}]}
+        for district, money in (("3522", of_bojonegoro), ("3523", of_tuban))
+    )
     everyone = await office.call("GET", "/v1/budgets/2026", Caller("v", Role.viewer, None))
-    assert everyone.json() == {"fiscal_year": 2026, "items": [bojonegoro, tuban]}
+    assert everyone.json() == {"fiscal_year": 2026, "items": [bojonegoro, tuban], "next": None}
     own = await office.call("GET", "/v1/budgets/2026", OFFICER)
-    assert own.json() == {"fiscal_year": 2026, "items": [bojonegoro]}
+    assert own.json() == {"fiscal_year": 2026, "items": [bojonegoro], "next": None}
 
 
 async def test_only_an_admin_sets_a_budget_and_only_of_a_district_of_east_java(office: Office) -> None:

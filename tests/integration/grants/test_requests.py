@@ -35,6 +35,7 @@ async def test_a_request_for_a_known_ex_client_becomes_a_grant_that_fails_no_cri
         "amount": 3_000_000,
         "fiscal_year": 2026,
         "status": "requested",
+        "fund": None,
         "assessment": {"failed": [], "criteria_version": 1},
         "history": [
             {
@@ -45,6 +46,7 @@ async def test_a_request_for_a_known_ex_client_becomes_a_grant_that_fails_no_cri
                 "note": "",
             }
         ],
+        "outcome": None,
     }
     assert await office.verdicts() == {"r1": ("accepted", "accepted")}
     assert await office.told() == [

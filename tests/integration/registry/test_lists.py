@@ -160,3 +160,35 @@ async def test_all_filters_must_hold(office: Office) -> None:
     await office.receive(event(replace(PEOPLE[0], status=Status.moved, nik=NIK), "e1"))
     assert await refs(office, status="client") == []
     assert await refs(office, status="moved", ppks_group="disability", skill="sewing") == ["A"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/beneficiaries?unit=%00",
+        "/v1/beneficiaries?unit=UPT%00Tuban",
+        "/v1/beneficiaries?skill=sewing%00",
+        "/v1/beneficiaries?district=3522%00",
+        "/v1/beneficiaries?after=%00",
+        "/v1/beneficiaries/%00",
+        "/v1/duplicates?state=%00",
+    ],
+)
+async def test_the_character_that_no_database_keeps_finds_nobody(office: Office, path: str) -> None:
+    await told(office)
+    answer = await office.client.get(path, headers=office.credentials(Role.province_officer, None))
+    assert answer.status_code in (200, 404, 422), answer.text
+    assert answer.status_code != 200 or answer.json()["items"] == []
+
+
+async def test_a_name_or_a_reason_with_that_character_is_no_mistake_of_ours(office: Office) -> None:
+    await told(office)
+    headers = office.credentials(Role.province_officer, None)
+    found = await office.client.post("/v1/beneficiaries/search", headers=headers, json={"name": "si\0ti"})
+    assert found.status_code == 422 or found.json()["items"] == []
+    for path, body in (
+        (f"/v1/duplicates/{UUID(int=1)}/decision", {"decision": "same", "reason": "a\0b"}),
+        (f"/v1/duplicates/{UUID(int=1)}/undo", {"reason": "a\0b"}),
+    ):
+        answer = await office.client.post(path, headers={**headers, "Idempotency-Key": "k"}, json=body)
+        assert answer.status_code in (404, 422), answer.text

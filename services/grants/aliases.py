@@ -1,0 +1,54 @@
+"""Which records are one person, as the registry's officers decided: aid is judged over all of them together.
+
+They may be of several districts. So whoever judges somebody who has aliases, or changes who has them, takes turns with
+all others that do: after the districts, before any grant's row. Whether a person has aliases at all changes only in
+the hands of who holds that person's district.
+"""
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from services.grants.tables import Grant, Suspicion
+from shared.aliases import groups
+from shared.database import run
+
+_ALIASES = 0x6265726461796106
+
+
+async def lock_aliases(session: AsyncSession) -> None:
+    """Until the transaction ends. On SQLite a writer is alone."""
+    if session.get_bind().dialect.name != "sqlite":
+        await run(session, "SELECT pg_advisory_xact_lock(:lock)", lock=_ALIASES)
+
+
+async def hold(session: AsyncSession, people: Collection[UUID]) -> None:
+    """Take the lock if any of these people, whose districts the caller holds, is on record under another id too."""
+    if people and await _pairs_of(session, people):
+        await lock_aliases(session)
+
+
+async def hold_of(session: AsyncSession, grants: Collection[UUID]) -> None:
+    """As `hold`, of the people of these grants."""
+    found = await session.scalars(select(col(Grant.beneficiary_id)).where(col(Grant.id).in_(grants)).distinct())
+    await hold(session, found.all())
+
+
+async def same_as(session: AsyncSession, people: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
+    """Of each of these people all records that are the same person, at least the own one."""
+
+    async def pairs_of(some: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
+        return await _pairs_of(session, some)
+
+    return {who: frozenset((who,)) for who in people} | await groups(people, pairs_of)
+
+
+async def _pairs_of(session: AsyncSession, people: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    first, second = col(Suspicion.first_id), col(Suspicion.second_id)
+    found = await session.execute(
+        select(first, second).where(col(Suspicion.same), or_(first.in_(people), second.in_(people)))
+    )
+    return [(one, other) for one, other in found]

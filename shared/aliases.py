@@ -1,0 +1,40 @@
+"""Who is one person with whom, where officers decided it pair by pair: also over several pairs."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from uuid import UUID
+
+Pairs = Callable[[Collection[UUID]], Awaitable[Iterable[tuple[UUID, UUID]]]]
+"""All pairs decided to be the same in which one of these people is."""
+
+
+async def groups(people: Collection[UUID], pairs_of: Pairs) -> dict[UUID, frozenset[UUID]]:
+    """Of each of these people all records that are the same person; who is the same as nobody else is left out."""
+    same: dict[UUID, set[UUID]] = defaultdict(set)
+    asked, new = set[UUID](), set(people)
+    while new:
+        for first, second in await pairs_of(new):
+            same[first].add(second)
+            same[second].add(first)
+        asked |= new
+        new = same.keys() - asked
+    found: dict[UUID, frozenset[UUID]] = {}
+    for who in people:
+        if who in same and who not in found:
+            group = frozenset(_reached(who, same))
+            found |= dict.fromkeys(group, group)
+    return {who: found[who] for who in people if who in found}
+
+
+def first_of(group: Collection[UUID]) -> UUID:
+    """The record that stands for all: the first by its id's text."""
+    return min(group, key=str)
+
+
+def _reached(who: UUID, same: Mapping[UUID, Collection[UUID]]) -> set[UUID]:
+    found, left = {who}, [who]
+    while left:
+        others = set(same[left.pop()]) - found
+        found |= others
+        left += others
+    return found

@@ -1,0 +1,151 @@
+"""Two records that an officer decided to be one person count once, until the decision is undone."""
+
+from itertools import pairwise
+from typing import Any, Literal
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.reporting.reconcile import rebuild, reconcile
+from services.reporting.tables import METADATA
+from shared.events import facts
+from shared.events.envelope import Record, beneficiary_id
+from shared.security import Caller, Role
+from tests.helpers import from_service
+from tests.integration.reporting.office import BOJONEGORO, MILLION, NOVEMBER, TUBAN, Office, grant, person, report
+
+A, B, C = (BOJONEGORO, "B-1"), (BOJONEGORO, "B-2"), (TUBAN, "T-1")
+FIRST, SECOND, THIRD = sorted((A, B, C), key=lambda who: str(beneficiary_id(*who)))
+"""The first stands for all."""
+
+
+def pair(
+    one: tuple[str, str],
+    other: tuple[str, str],
+    version: int,
+    decision: Literal["same", "different", "withdrawn"] | None = None,
+) -> Record:
+    people = sorted((beneficiary_id(*one), beneficiary_id(*other)), key=str)
+    number = UUID(int=people[0].int ^ people[1].int)
+    common: dict[str, Any] = {
+        "version": version,
+        "duplicate_id": number,
+        "beneficiary_ids": (people[0], people[1]),
+        "districts": tuple(sorted({one[0], other[0]})),
+    }
+    fact = (
+        facts.DuplicateDecided(**common, decision=decision)
+        if decision
+        else facts.DuplicateSuspected(**common, because="same_nik")
+    )
+    return from_service("registry", fact, event_id=f"pair/{number}/{version}", time=NOVEMBER, key=str(number))
+
+
+def people() -> list[Record]:
+    """Three ex-clients who reported three months, each of their own district, and a grant to each of two of them."""
+    found = []
+    for place, (district, ref) in enumerate((A, B, C)):
+        found.append(person(ref, district=district))
+        net = (place + 1) * MILLION
+        found += [report(ref, month, net, district=district) for month in ("2026-08", "2026-09", "2026-10")]
+    return [*found, grant("G-1", "handed_over", to="B-1"), grant("G-2", "handed_over", to="B-2")]
+
+
+async def counted(office: Office) -> tuple[int, int, int, int, int]:
+    """Of the province: ex-clients, reports of October, their net profit in millions, classes, grants handed over."""
+    cell = await office.cell(district=None)
+    return (
+        cell["beneficiaries"]["ex_client"],
+        cell["income"]["reports"],
+        cell["income"]["net_profit"] // MILLION,
+        sum(cell["growth"].values()),
+        cell["grants"]["handed_over"],
+    )
+
+
+def net(*who: tuple[str, str]) -> int:
+    """In millions, of the records that count."""
+    return sum({A: 1, B: 2, C: 3}[one] for one in who)
+
+
+async def test_who_is_decided_to_be_one_counts_once_and_an_undone_decision_brings_them_back(office: Office) -> None:
+    await office.hear(*people(), pair(FIRST, SECOND, 1))
+    both = (3, 3, net(A, B, C), 3, 2)
+    assert await counted(office) == both
+    await office.hear(pair(FIRST, SECOND, 2, "same"))
+    assert await counted(office) == (2, 2, net(FIRST, THIRD), 2, 2)
+    assert await reconcile(office.database) == []
+    listed = (await office.call("/v1/businesses", Caller("budi", Role.province_officer, None))).json()
+    assert {item["district_ref"] for item in listed["items"]} == {FIRST[1], THIRD[1]}
+    await office.hear(pair(FIRST, SECOND, 3))
+    assert await counted(office) == both
+    await office.hear(pair(FIRST, SECOND, 2, "same"))  # older: dropped
+    assert await counted(office) == both
+    assert await reconcile(office.database) == []
+
+
+async def test_over_two_pairs_three_records_are_one_person_also_of_another_district(office: Office) -> None:
+    await office.hear(*people(), pair(SECOND, THIRD, 1, "same"))
+    assert await counted(office) == (2, 2, net(FIRST, SECOND), 2, 2)
+    await office.hear(pair(FIRST, THIRD, 1, "same"))
+    assert await counted(office) == (1, 1, net(FIRST), 1, 2)
+    await office.hear(pair(FIRST, THIRD, 2, "different"))
+    assert await counted(office) == (2, 2, net(FIRST, SECOND), 2, 2)
+    assert await reconcile(office.database) == []
+
+
+async def test_what_is_told_of_an_alias_afterwards_counts_when_it_is_none_any_more(office: Office) -> None:
+    await office.hear(*people(), pair(FIRST, SECOND, 1, "same"))
+    district, ref = SECOND
+    await office.hear(person(ref, "graduated", version=2, district=district))
+    await office.hear(report(ref, "2026-10", 9 * MILLION, revision=2, district=district))
+    assert await counted(office) == (2, 2, net(FIRST, THIRD), 2, 2)
+    await office.hear(pair(FIRST, SECOND, 2, "different"))
+    assert await counted(office) == (2, 2, net(FIRST, THIRD), 2, 2)
+    assert (await office.cell(district=None))["beneficiaries"]["graduated"] == 1
+    await office.hear(person(ref, version=3, district=district))
+    assert await counted(office) == (3, 3, net(FIRST, THIRD) + 9, 3, 2)
+    assert await reconcile(office.database) == []
+
+
+async def test_a_status_that_is_not_that_of_the_facts_is_named_and_a_rebuild_mends_it(office: Office) -> None:
+    await office.hear(*people(), pair(FIRST, SECOND, 1, "same"))
+    right = await counted(office)
+    await office.change("UPDATE person SET status = said_status")
+    lines = await reconcile(office.database)
+    assert [line for line in lines if line.startswith("status of business")] and len(lines) > 1
+    await rebuild(office.database)
+    await office.hear()
+    assert await reconcile(office.database) == []
+    await office.change("UPDATE view_state SET content_sha256 = ''")
+    assert await counted(office) == right
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(range(19)), cuts=st.sets(st.integers(1, 18)))
+async def test_any_order_of_the_same_events_gives_the_same_numbers(
+    office: Office, order: list[int], cuts: set[int]
+) -> None:
+    await office.forget_everything(METADATA)
+    events = [
+        *people(),
+        pair(FIRST, SECOND, 1),
+        pair(FIRST, SECOND, 2, "same"),
+        pair(FIRST, SECOND, 3),
+        pair(SECOND, THIRD, 1, "same"),
+        person(THIRD[1], version=2, district=THIRD[0]),
+    ]
+    assert len(events) == 19
+    bounds = [0, *sorted(cuts), len(events)]
+    for start, end in pairwise(bounds):
+        await office.hear(*(events[place] for place in order[start:end]))
+    await office.drain()
+    await office.hear()
+    assert await reconcile(office.database) == []
+    totals = await office.rows(
+        "SELECT sum(ex_client), sum(growing) + sum(ordinary) + sum(stagnant) + sum(declining) FROM district_people"
+    )
+    assert totals == [(2, 2)]
+    months = await office.rows("SELECT sum(reports), sum(net_profit) FROM district_month WHERE month = 2026 * 12 + 9")
+    assert months == [(2, net(FIRST, SECOND) * MILLION)]
