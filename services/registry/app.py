@@ -8,12 +8,14 @@ from services.registry.handlers import handlers
 from services.registry.keys import NikKeys
 from services.registry.placing import place_some
 from services.registry.proof import adopt
+from services.registry.uploading import PEOPLE
 from shared.database import Database
 from shared.events.catalogue import intake_topic
 from shared.events.districts import DISTRICTS
 from shared.log import Log
 from shared.runtime import Node
 from shared.settings import Settings
+from shared.uploads.mounting import take_uploads
 
 TOPICS = tuple(intake_topic("registry", code) for code in DISTRICTS)
 
@@ -25,6 +27,7 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     node.app.state.nik_keys = keys
     node.background["nik key"] = partial(_stay_with_key, node, keys)
     node.app.include_router(router)
+    take_uploads(node, PEOPLE)
     return node
 
 
