@@ -40,47 +40,33 @@ _GIVEN = ("Siti", "Budi", "Endang", "Katinem", "Wulan", "Suharti", "Rukmi", "Yun
 _FAMILY = ("Palupi", "Ningtyas", "Larasati", "Pratiwi", "Mulyani", "Santoso", "Wibowo", "Hidayat", "Rahayu", "Utomo")
 
 
+_HEADINGS = {
+    "people": "nomor nama jenis_kelamin tanggal_lahir ppks disabilitas status upt keterampilan persetujuan "
+    "persetujuan_oleh bentuk_persetujuan tanggal_persetujuan",
+    "grants": "nomor_bantuan nomor jenis_bantuan nilai tahun_anggaran tujuan barang_1 jumlah_1 harga_satuan_1",
+    "income": "nomor bulan omzet biaya_bahan biaya_produksi upah pekerja pesanan pemakaian_aset",
+}
+
+
 def rows(kind: str, many: int) -> Iterator[list[str]]:
     """Headings, then so many rows, each of somebody else."""
-    if kind == "people":
-        yield [
-            "nomor",
-            "nama",
-            "jenis_kelamin",
-            "tanggal_lahir",
-            "ppks",
-            "disabilitas",
-            "status",
-            "upt",
-            "keterampilan",
-        ] + [*("persetujuan", "persetujuan_oleh", "bentuk_persetujuan", "tanggal_persetujuan")]
-        for n in range(many):
+    yield _HEADINGS[kind].split()
+    for n in range(many):
+        if kind == "people":
             name = f"{_GIVEN[n % 12]} {_FAMILY[n // 12 % 10]} {_GIVEN[n // 120 % 12]} {_FAMILY[n // 1440 % 10]}"
             born = f"{1 + n % 28:02}/{1 + n // 28 % 12:02}/{1950 + n // 336 % 55}"
-            yield [f"W-{n}", name, "LP"[n % 2], born, "penyandang disabilitas", "fisik, rungu", "eks klien"] + [
-                *("UPT Contoh", "menjahit", "ya", "sendiri", "tertulis", "15/01/2026")
-            ]
-    elif kind == "grants":
-        yield ["nomor_bantuan", "nomor", "jenis_bantuan", "nilai", "tahun_anggaran", "tujuan"] + [
-            *("barang_1", "jumlah_1", "harga_satuan_1")
-        ]
-        for n in range(many):
-            yield [f"B-{n}", f"W-{n}", "peralatan", "3.500.000", "2026", "Usaha"] + ["Mesin jahit", "1", "3.500.000"]
-    else:
-        yield [
-            "nomor",
-            "bulan",
-            "omzet",
-            "biaya_bahan",
-            "biaya_produksi",
-            "upah",
-            "pekerja",
-            "pesanan",
-            "pemakaian_aset",
-        ]
-        for n in range(many):
-            yield [f"W-{n}", "2026-04", f"{4_500_000 + n:,}".replace(",", "."), "1.500.000", "400.000", "600.000"] + [
-                *("1", "24", "dipakai")
+            alike = "penyandang disabilitas|fisik, rungu|eks klien|UPT Contoh|menjahit|ya|sendiri|tertulis|15/01/2026"
+            yield [f"W-{n}", name, "LP"[n % 2], born, *alike.split("|")]
+        elif kind == "grants":
+            alike = "peralatan|3.500.000|2026|Usaha|Mesin jahit|1|3.500.000"
+            yield [f"B-{n}", f"W-{n}", *alike.split("|")]
+        else:
+            yield [
+                f"W-{n}",
+                "2026-04",
+                str(4_500_000 + n),
+                *("1.500.000", "400.000", "600.000"),
+                *("1", "24", "dipakai"),
             ]
 
 
@@ -139,12 +125,9 @@ async def measure(kind: str, form: str, many: int, folder: Path) -> None:
         at_most = _memory()
         done, seen = await _until(client, path, answered=True)
     await log.close()
-    size = file.stat().st_size / 2**20
-    say(
-        f"{many} rows of {kind}, {form}, {size:.1f} MiB: kept after {kept - start:.1f} s, judged and sent after "
-        f"{sent - start:.1f} s, all answered after {done - start:.1f} s; {seen['state']} {seen['rows']} {seen['answers']}; "
-        f"memory at most {at_most} MiB when sent, {_memory()} MiB when answered, {before} MiB before"
-    )
+    say(f"{many} rows of {kind}, {form}, {file.stat().st_size / 2**20:.1f} MiB: {seen['state']} {seen['rows']}")
+    say(f"kept {kept - start:.1f} s, sent {sent - start:.1f} s, answered {done - start:.1f} s; {seen['answers']}")
+    say(f"memory: {before} MiB before, {at_most} MiB at most when sent, {_memory()} MiB when answered")
 
 
 if __name__ == "__main__":
