@@ -44,6 +44,7 @@ _STATUS = {
     "method_not_allowed": 405,
     "unavailable": 503,
     "too_many_streams": 503,
+    "too_many_requests": 429,
     "internal": 500,
 }
 """Every other code is a refusal of the business: 409."""
@@ -192,7 +193,8 @@ def install(app: FastAPI, here: Context) -> None:
 
     @app.exception_handler(Refused)
     async def _refused(_: Request, error: Refused) -> Response:
-        return problem(error.code, error.detail)
+        after = error.detail.get("retry_after")
+        return problem(error.code, error.detail, headers={"Retry-After": str(after)} if after else None)
 
     @app.exception_handler(Unauthenticated)
     async def _unauthenticated(request: Request, error: Unauthenticated) -> Response:

@@ -1,48 +1,35 @@
-"""The registry over HTTP: people, whether a NIK is known, suspected duplicates and their decision."""
+"""The registry over HTTP: people, suspected duplicates and their decision."""
 
-import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry import pair_views, views
+from services.registry.calls import (
+    MAX_PAGE,
+    After,
+    Here,
+    Keys,
+    Limit,
+    Officer,
+    ProvinceOfficer,
+    ProvinceReader,
+    Reader,
+    problems,
+)
 from services.registry.duplicates import DecideDuplicate, UndoDecision, decide_duplicate, undo_decision
 from services.registry.keys import NikKeys
 from services.registry.pairs import Because, State
 from shared.events.district import PpksGroup, Status
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
-from shared.security import Caller, Role
-from shared.web import Call, Context, allow, call, context, problem
-
-MAX_PAGE = 500
+from shared.security import Caller
+from shared.web import Call, Context, call
 
 router = APIRouter(prefix="/v1", tags=["registry"])
-
-
-def nik_keys(request: Request) -> NikKeys:
-    found: NikKeys = request.app.state.nik_keys
-    return found
-
-
-Here = Annotated[Context, Depends(context)]
-Keys = Annotated[NikKeys, Depends(nik_keys)]
-Reader = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer, Role.auditor, Role.admin))]
-Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer))]
-ProvinceReader = Annotated[Caller, Depends(allow(Role.province_officer, Role.auditor, Role.admin))]
-ProvinceOfficer = Annotated[Caller, Depends(allow(Role.province_officer))]
-
-After = Annotated[UUID | None, Query(description="The `next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
-
-
-class Question(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    nik: str = Field(pattern=r"^[0-9]{16}$", description="16 digits. Sent in the body, so that no log of paths has it.")
 
 
 class Search(views.Wanted):
@@ -65,26 +52,11 @@ class Undoing(BaseModel):
     reason: str = Field(min_length=1, max_length=500, examples=["Keliru: tanggal lahir orang kedua salah ketik."])
 
 
-def _problems(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """How the errors of an endpoint are documented: as they are answered."""
-    documented: dict[int | str, dict[str, Any]] = {}
-    for code in ("unauthenticated", "forbidden", "invalid_request", *codes):
-        answer = problem(code)
-        examples = documented.setdefault(
-            answer.status_code,
-            {"description": "", "content": {"application/problem+json": {"examples": {}}}},
-        )
-        examples["description"] = " ".join(filter(None, (examples["description"], f"`{code}`")))
-        shown = examples["content"]["application/problem+json"]["examples"]
-        shown[code] = {"value": json.loads(bytes(answer.body))}
-    return documented
-
-
 @router.get(
     "/beneficiaries",
     summary="People, in pages",
     response_model=views.BeneficiaryPage,
-    responses=_problems("not_found"),
+    responses=problems("not_found"),
 )
 async def beneficiaries(
     here: Here,
@@ -108,7 +80,7 @@ async def beneficiaries(
     "/beneficiaries/search",
     summary="People by name, in pages",
     response_model=views.BeneficiaryPage,
-    responses=_problems("not_found"),
+    responses=problems("not_found"),
 )
 async def search(body: Search, here: Here, keys: Keys, who: Officer) -> views.BeneficiaryPage:
     """As the list, for officers. A name is sent in the body, so that no log of paths has it; nothing is changed, so it
@@ -139,7 +111,7 @@ async def _page(
     "/beneficiaries/{beneficiary_id}",
     summary="One person, with the history of their status",
     response_model=views.WholeBeneficiary,
-    responses=_problems("not_found"),
+    responses=problems("not_found"),
 )
 async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader) -> views.WholeBeneficiary:
     """404 when unknown, and when of another district."""
@@ -150,18 +122,11 @@ async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader)
     return found
 
 
-@router.post("/lookups", summary="Is this NIK on record?", response_model=views.Known, responses=_problems())
-async def lookups(question: Question, here: Here, keys: Keys, who: Officer) -> views.Known:
-    """Before a person is taken in: who has them already. It changes nothing, so it takes no Idempotency-Key."""
-    async with here.database.reading() as session:
-        return await views.look_up(session, keys, who, question.nik)
-
-
 @router.get(
     "/duplicates",
     summary="Suspected duplicates, in pages",
     response_model=pair_views.DuplicatePage,
-    responses=_problems(),
+    responses=problems(),
 )
 async def duplicates(
     here: Here,
@@ -181,7 +146,7 @@ async def duplicates(
     "/duplicates/crowds",
     summary="What too many people share to be compared two by two",
     response_model=pair_views.Crowds,
-    responses=_problems(),
+    responses=problems(),
 )
 async def crowds(here: Here, keys: Keys, _: ProvinceReader) -> pair_views.Crowds:
     """A NIK or a date of birth that somebody wrote for want of the right one, or a common name. The largest first."""
@@ -193,7 +158,7 @@ async def crowds(here: Here, keys: Keys, _: ProvinceReader) -> pair_views.Crowds
     "/duplicates/{duplicate_id}/decision",
     summary="Decide a suspected duplicate",
     response_model=pair_views.Duplicate,
-    responses=_problems("not_found", "already_decided", "idempotency_key_missing", "idempotency_key_reused"),
+    responses=problems("not_found", "already_decided", "idempotency_key_missing", "idempotency_key_reused"),
 )
 async def decision(
     duplicate_id: UUID,
@@ -217,7 +182,7 @@ async def decision(
     "/duplicates/{duplicate_id}/undo",
     summary="Take back the decision on a suspected duplicate",
     response_model=pair_views.Duplicate,
-    responses=_problems("not_found", "not_decided", "idempotency_key_missing", "idempotency_key_reused"),
+    responses=problems("not_found", "not_decided", "idempotency_key_missing", "idempotency_key_reused"),
 )
 async def undo(
     duplicate_id: UUID,

@@ -14,6 +14,7 @@ from services.registry.life import Standing
 from services.registry.pairs import Suspicion
 from shared.database import UtcTime
 from shared.events.district import BeneficiaryRecorded, Consent, Disability, Ppks, Sex, Status
+from shared.tables import serial
 
 
 class Registry(SQLModel, registry=registry()):
@@ -144,6 +145,39 @@ class DuplicateStepRow(Registry, table=True):
     reason: str
 
 
+class AidRow(Registry, table=True):
+    """View: what became of a grant, as the facts of the grants service say; also of people not known here yet."""
+
+    __tablename__ = "aid"
+    __table_args__ = (CheckConstraint("state IN ('given', 'in_progress', 'none')", name="aid_state"),)
+    grant_id: UUID = Field(primary_key=True)
+    beneficiary_id: UUID = Field(index=True)
+    kind: str
+    fiscal_year: int
+    state: str
+    version: int
+    """Of the newest fact about this grant."""
+
+
+class AccessRow(Registry, table=True):
+    """Who looked at whom. Written once, never changed."""
+
+    __tablename__ = "access_trail"
+    __table_args__ = (
+        CheckConstraint("what IN ('lookup', 'export')", name="access_what"),
+        Index("access_of", "sub", "what", "at"),
+    )
+    access_id: int | None = serial()
+    at: datetime = Field(sa_type=UtcTime)
+    sub: str
+    role: str
+    district: str | None = None
+    what: str
+    about: str
+    """Of a lookup the keyed token of the NIK; of an export its filters."""
+    result: str
+
+
 class NikKeyRow(Registry, table=True):
     """Which key the NIKs here were stored with. The key itself is a file, never a row."""
 
@@ -158,6 +192,8 @@ PERSON = METADATA.tables["person"]
 STANDING = METADATA.tables["standing"]
 DUPLICATE = METADATA.tables["duplicate"]
 DUPLICATE_STEP = METADATA.tables["duplicate_step"]
+AID = METADATA.tables["aid"]
+ACCESS = METADATA.tables["access_trail"]
 
 PERSON_COLUMNS = {
     "beneficiary_id": "uuid",

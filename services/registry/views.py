@@ -14,11 +14,9 @@ from services.registry.decisions import Person
 from services.registry.keys import NikKeys
 from services.registry.life import Standing, steps
 from services.registry.lives import past_of
-from services.registry.proof import prove
 from services.registry.rules import PPKS_GROUPS
 from services.registry.tables import PERSON, person_of
 from shared.events.district import Disability, Ppks, PpksGroup, Sex, Status
-from shared.security import Caller
 
 
 class View(BaseModel):
@@ -96,16 +94,6 @@ class BeneficiaryPage(View):
     items: list[Beneficiary]
     total: int = Field(description="Of all pages, as they are now.")
     next: UUID | None = Field(description="Give it as `after` to read on; null at the end.")
-
-
-class Known(View):
-    """Whether a NIK is on record. Whether its holder was helped, the grants service knows by `beneficiary_ids`."""
-
-    known: bool
-    districts: list[str] = Field(description="Every district that has the NIK on record.", examples=[["3522"]])
-    beneficiary_ids: list[UUID] = Field(
-        description="Of the own district; for the province, of all. Ask the grants service about these."
-    )
 
 
 async def read_beneficiaries(
@@ -188,22 +176,6 @@ def _history(standings: Iterable[Standing]) -> list[Transition]:
         )
         for before, now, unusual in steps(standings)
     ]
-
-
-async def look_up(session: AsyncSession, keys: NikKeys, who: Caller, nik: str) -> Known:
-    """Compared by token: the NIK asked for is neither stored nor logged. Raises WrongSecret before it would lie."""
-    await prove(session, keys)
-    found = await session.execute(
-        select(PERSON.c.district, PERSON.c.beneficiary_id)
-        .where(PERSON.c.nik_token == keys.token(nik))
-        .order_by(PERSON.c.district, PERSON.c.beneficiary_id)
-    )
-    holders = found.all()
-    return Known(
-        known=bool(holders),
-        districts=list(dict.fromkeys(row.district for row in holders)),
-        beneficiary_ids=[row.beneficiary_id for row in holders if who.sees(row.district)],
-    )
 
 
 async def read_people(session: AsyncSession, keys: NikKeys, ids: Iterable[UUID]) -> dict[UUID, Beneficiary]:
