@@ -3,11 +3,11 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry import pair_views, views
+from services.registry import pair_views, people_export, trail, views
 from services.registry.calls import (
     MAX_PAGE,
     After,
@@ -23,10 +23,13 @@ from services.registry.calls import (
 from services.registry.duplicates import DecideDuplicate, UndoDecision, decide_duplicate, undo_decision
 from services.registry.keys import NikKeys
 from services.registry.pairs import Because, State
+from shared.database import Database
 from shared.events.district import PpksGroup, Status
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
+from shared.replies import attachment, unsent
 from shared.security import Caller
+from shared.sheets import Format
 from shared.web import Call, Context, call
 
 router = APIRouter(prefix="/v1", tags=["registry"])
@@ -52,6 +55,20 @@ class Undoing(BaseModel):
     reason: str = Field(min_length=1, max_length=500, examples=["Keliru: tanggal lahir orang kedua salah ketik."])
 
 
+def _filters(
+    district: Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])] = None,
+    status: Status | None = None,
+    skill: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["sewing"])] = None,
+    ppks_group: PpksGroup | None = None,
+    unit: Annotated[str | None, Query(max_length=200, description="The UPT, as written in the record.")] = None,
+) -> views.Wanted:
+    """All but the name, which no path may hold."""
+    return views.Wanted(district=district, status=status, skill=skill, ppks_group=ppks_group, unit=unit)
+
+
+Filters = Annotated[views.Wanted, Depends(_filters)]
+
+
 @router.get(
     "/beneficiaries",
     summary="People, in pages",
@@ -62,18 +79,37 @@ async def beneficiaries(
     here: Here,
     keys: Keys,
     who: Reader,
-    district: Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])] = None,
-    status: Status | None = None,
-    skill: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["sewing"])] = None,
-    ppks_group: PpksGroup | None = None,
-    unit: Annotated[str | None, Query(max_length=200, description="The UPT, as written in the record.")] = None,
+    wanted: Filters,
     sort: views.Sort = "id",
     after: After = None,
     limit: Limit = 100,
 ) -> views.BeneficiaryPage:
     """In the order of their ids, or as `sort` says. A district officer sees the own district; another one is 404."""
-    wanted = views.Wanted(district=district, status=status, skill=skill, ppks_group=ppks_group, unit=unit)
     return await _page(here, keys, who, wanted, sort=sort, after=after, limit=limit)
+
+
+@router.get("/beneficiaries.{form}", summary="The same people as a file", responses=problems("not_found"))
+async def export(
+    form: Format,
+    request: Request,
+    here: Here,
+    keys: Keys,
+    who: Officer,
+    wanted: Filters,
+    sort: views.Sort = "id",
+    lang: people_export.Language = "id",
+) -> Response:
+    """All of one moment, whole before its first byte is sent, and on the access trail: who, when, which filters, how
+    many. `lang`: headings and words in Bahasa Indonesia, or the English of the published language."""
+    wanted = _seen(who, wanted)
+    database: Database = request.app.state.patient
+    with unsent() as out:
+        async with database.reading(still=True) as session:
+            many = await people_export.write(session, keys, wanted, sort=sort, kind=form, language=lang, out=out)
+        about = wanted.model_dump_json(exclude_none=True)
+        async with here.database.transaction() as session:
+            await trail.leave(session, who, "export", about, f"{form} {many}")
+    return attachment(out, form, "warga-binaan" if lang == "id" else "people")
 
 
 @router.post(
@@ -99,12 +135,17 @@ async def _page(
     after: UUID | None,
     limit: int,
 ) -> views.BeneficiaryPage:
+    seen = _seen(who, wanted)
+    async with here.database.reading() as session:
+        return await views.read_beneficiaries(session, keys, seen, sort=sort, after=after, limit=limit)
+
+
+def _seen(who: Caller, wanted: views.Wanted) -> views.Wanted:
+    """The same, of the caller's own district. Raises Refused `not_found` where another one was asked for."""
     district = wanted.district
     if district is not None and (district not in DISTRICTS or not who.sees(district)):
         raise Refused("not_found")
-    seen = wanted.model_copy(update={"district": who.district or district})
-    async with here.database.reading() as session:
-        return await views.read_beneficiaries(session, keys, seen, sort=sort, after=after, limit=limit)
+    return wanted.model_copy(update={"district": who.district or district})
 
 
 @router.get(

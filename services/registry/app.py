@@ -17,6 +17,8 @@ from shared.runtime import Node
 from shared.settings import Settings
 from shared.uploads.mounting import take_uploads
 
+EXPORT_SECONDS = 300.0
+"""For a file of everybody, which nobody waits for as for a page."""
 TOPICS = (*(intake_topic("registry", code) for code in DISTRICTS), facts_topic("grants"))
 
 
@@ -26,6 +28,7 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     node = Node(settings, log, title="Berdaya registry", handlers=handlers(keys), topics=TOPICS, database=database)
     node.app.state.nik_keys = keys
     node.background["nik key"] = partial(_stay_with_key, node, keys)
+    node.app.state.patient = node.database.within(EXPORT_SECONDS)
     node.app.state.lookups_an_hour = settings.lookups
     for router in (api.router, trail_api.router):
         node.app.include_router(router)

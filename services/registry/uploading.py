@@ -225,6 +225,17 @@ def _judge(record: BeneficiaryRecorded, district: str, _: datetime) -> Fault | N
 
 _PATHS = tuple((column.field, column.name) for column in _COLUMNS)
 
+WORDS = {
+    "sex": {"female": "P", "male": "L"},
+    "ppks": {meant: word for word, meant in _PPKS.items()},
+    "disabilities": {meant: word for word, meant in reversed(_DISABILITIES.items())},
+    "status": {meant: word for word, meant in _STATUSES.items()},
+    "skills": {meant: word for word, meant in _SKILLS.items()},
+    "consent_by": {meant: word for word, meant in _BY.items()},
+    "consent_form": {meant: word for word, meant in _FORMS.items()},
+}
+"""The words of the offices for those of the language, by field."""
+
 PEOPLE = Kind(
     name="people",
     title=Sentence("Data warga binaan", "People"),
