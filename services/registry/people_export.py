@@ -35,6 +35,7 @@ _COLUMNS: Sequence[tuple[str, str, int]] = (
     ("persetujuan_oleh", "consent_by", 16),
     ("bentuk_persetujuan", "consent_form", 18),
     ("tanggal_persetujuan", "consent_on", 18),
+    ("persetujuan_ditarik", "consent_withdrawn_on", 18),
     ("sama_dengan", "alias_of", 38),
     ("id", "beneficiary_id", 38),
 )
@@ -79,7 +80,7 @@ def _row(person: Beneficiary, words: Mapping[str, Mapping[str, str]]) -> list[Va
         person.revision,
         person.name,
         word("sex", person.sex),
-        person.birth_date.isoformat(),
+        person.birth_date.isoformat() if person.birth_date else None,
         person.nik_last_four,
         word("ppks", person.ppks),
         ", ".join(word("disabilities", each) for each in person.disabilities),
@@ -90,6 +91,7 @@ def _row(person: Beneficiary, words: Mapping[str, Mapping[str, str]]) -> list[Va
         word("consent_by", person.consent.by),
         word("consent_form", person.consent.form),
         person.consent.on.isoformat(),
+        person.consent_withdrawn_on.isoformat() if person.consent_withdrawn_on else None,
         str(person.alias_of) if person.alias_of else None,
         str(person.beneficiary_id),
     ]

@@ -71,6 +71,26 @@ class PersonRow(Registry, table=True):
     consent_by: str
     consent_form: str
     consent_on: date
+    withdrawn_on: date | None = None
+    """When consent was withdrawn: name, NIK and day of birth are not kept since."""
+    content: str | None = None
+    """Keyed: what the record said before these went, to know it again."""
+
+
+class ConsentRow(Registry, table=True):
+    """What an event said of consent, where there is more than the person's row says; withdrawals also of people who
+    are not known."""
+
+    __tablename__ = "consent"
+    beneficiary_id: UUID = Field(primary_key=True)
+    revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    event_time: datetime = Field(sa_type=UtcTime)
+    event_id: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    given: bool
+    given_by: str
+    form: str
+    said_on: date
 
 
 class StandingRow(Registry, table=True):
@@ -189,6 +209,7 @@ class NikKeyRow(Registry, table=True):
 
 METADATA = Registry.metadata
 PERSON = METADATA.tables["person"]
+CONSENT = METADATA.tables["consent"]
 STANDING = METADATA.tables["standing"]
 DUPLICATE = METADATA.tables["duplicate"]
 DUPLICATE_STEP = METADATA.tables["duplicate_step"]
@@ -220,6 +241,8 @@ PERSON_COLUMNS = {
     "consent_by": "text",
     "consent_form": "text",
     "consent_on": "date",
+    "withdrawn_on": "date",
+    "content": "text",
 }
 """Their PostgreSQL types, in the order of `person_values`."""
 
@@ -251,6 +274,8 @@ def person_values(person: Person) -> tuple[Any, ...]:
         record.consent.by,
         record.consent.form,
         record.consent.on,
+        person.withdrawn_on,
+        person.content,
     )
 
 
@@ -283,6 +308,8 @@ def person_of(row: Row[Any]) -> Person:
         event_id=row.event_id,
         source=row.source,
         version=row.version,
+        withdrawn_on=row.withdrawn_on,
+        content=row.content,
     )
 
 

@@ -14,7 +14,8 @@ from shared.security import Caller
 
 What = Literal["lookup", "export"]
 WINDOW = timedelta(hours=1)
-_LOCKS = 36
+_LOCKS = 37
+"""The space of PostgreSQL's advisory locks that ours is in; 35 and 36 are those of the districts and of pairs."""
 
 
 class Access(NamedTuple):

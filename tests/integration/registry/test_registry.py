@@ -554,6 +554,18 @@ async def test_an_officer_sees_a_person_of_the_own_district_with_four_digits_of_
         "skills": ["sewing", "handicraft"],
         "leaves_unit_on": "2026-06-30",
         "consent": {"by": "self", "form": "braille", "on": "2026-01-15"},
+        "consent_withdrawn_on": None,
+        "consents": [
+            {
+                "given": True,
+                "by": "self",
+                "form": "braille",
+                "on": "2026-01-15",
+                "revision": 1,
+                "event_id": "e1",
+                "source": "/district/3522/test",
+            }
+        ],
         "history": [
             {
                 "from": None,
