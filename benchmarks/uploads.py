@@ -120,7 +120,7 @@ async def measure(kind: str, form: str, many: int, folder: Path) -> None:
         before, start = _memory(), time.perf_counter()
         with file.open("rb") as content:
             answer = await client.post(f"/v1/uploads/{kind}", files={"file": content})
-        kept, path = time.perf_counter(), answer.headers["Location"]
+        kept, path = time.perf_counter(), f"/v1/uploads/{answer.json()['upload_id']}"
         sent, _ = await _until(client, path, answered=False)
         at_most = _memory()
         done, seen = await _until(client, path, answered=True)

@@ -88,8 +88,8 @@ def routes(kinds: Mapping[str, Kind], came: Callable[[], None]) -> APIRouter:
             async with here.database.transaction() as session:
                 await store.receive(session, file, who.sub, content.file)
         came()
-        headers = {"Location": f"{request.scope.get('root_path', '')}/v1/uploads/{file.upload_id}"}
-        return _json(await _show(here, file.upload_id), 202, headers)
+        # Relative to the call itself, which may have come through a door with a prefix.
+        return _json(await _show(here, file.upload_id), 202, {"Location": str(file.upload_id)})
 
     @router.get("/v1/uploads/{upload_id}", summary="What became of an upload")
     async def one(upload_id: UUID, here: Here, who: Reader) -> Response:

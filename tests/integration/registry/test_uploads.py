@@ -238,6 +238,9 @@ async def test_a_district_officer_brings_the_own_district_and_the_province_any(c
     assert (answer.status_code, answer.json()["errors"]) == (422, [{"at": "district", "why": "missing"}])
     answer = await counter.send(content, Role.province_officer, None, district=SURABAYA)
     assert answer.json()["district"] == SURABAYA
+    assert str(answer.request.url.join(answer.headers["location"])).endswith(
+        f"/v1/uploads/{answer.json()['upload_id']}"
+    )
     await counter.work()
     assert len(await counter.records(SURABAYA)) == 1
     for role, district in ((Role.viewer, None), (Role.district_system, BOJONEGORO), (Role.treasurer, None)):
