@@ -16,6 +16,7 @@ from shared.events.control import MANIFEST
 from shared.events.envelope import (
     BATCH,
     STRUCTURED,
+    Envelope,
     Malformed,
     Outgoing,
     read_structured,
@@ -33,13 +34,12 @@ router = APIRouter(tags=["intake"])
 Here = Annotated[Context, Depends(context)]
 
 
-class _BadEvent(Exception):
-    """The event at `index` cannot be taken, so none is."""
+class BadEvent(Exception):
+    """The event cannot be taken, so none of its company is."""
 
-    def __init__(self, code: str, index: int, detail: str) -> None:
+    def __init__(self, code: str, detail: str) -> None:
         super().__init__(code)
         self.code = code
-        self.index = index
         self.detail = detail
 
 
@@ -58,10 +58,12 @@ async def publish(
         return problem("malformed", {"detail": error.detail})
     if len(parts) > MAX_EVENTS:
         return problem("too_large", {"detail": f"{len(parts)} events, at most {MAX_EVENTS}"})
+    records: list[tuple[str, Outgoing]] = []
     try:
-        records = [_record(here.service, who, part, index) for index, part in enumerate(parts)]
-    except _BadEvent as error:
-        return problem(error.code, {"detail": error.detail, "index": error.index})
+        for part in parts:
+            records.append(_record(here.service, who, part))  # noqa: PERF401 - their number tells which one is bad
+    except BadEvent as error:
+        return problem(error.code, {"detail": error.detail, "index": len(records)})
     await here.log.append([record for _, record in records])
     taken = [{"index": index, "id": name, "status": "taken"} for index, (name, _) in enumerate(records)]
     return Response(json.encode(taken), status_code=202, media_type="application/json")
@@ -112,18 +114,22 @@ async def receipt(
     return Response(json.encode(body), media_type="application/json")
 
 
-def _record(service: str, who: Caller, part: bytes, index: int) -> tuple[str, Outgoing]:
-    """The record of one event. Raises _BadEvent."""
+def _record(service: str, who: Caller, part: bytes) -> tuple[str, Outgoing]:
+    """The id and the record of one event. Raises BadEvent."""
     try:
         envelope, data = read_structured(part)
     except Malformed as error:
         code = {"too_large": "too_large", "not_json": "malformed"}.get(error.reason, "invalid_request")
-        raise _BadEvent(code, index, error.detail) from None
+        raise BadEvent(code, error.detail) from None
+    return envelope.id, record_of(service, who.district, envelope, data)
+
+
+def record_of(service: str, district: str | None, envelope: Envelope, data: bytes) -> Outgoing:
+    """The record of an event that somebody of this district brings to this service. Raises BadEvent."""
     entry = CATALOGUE.get(envelope.type)
     if entry is None or entry.family != "intake" or service not in entry.services:
         where = f"send it to {entry.service}" if entry and entry.family == "intake" else "see the list in the contract"
-        raise _BadEvent("unknown_type", index, where)
-    if who.district is None or source_district(envelope.source) != who.district:
-        raise _BadEvent("district_mismatch", index, "source must name the district of the token")
-    topic = intake_topic(service, who.district)
-    return envelope.id, Outgoing(topic, envelope.subject.encode(), data, to_headers(envelope))
+        raise BadEvent("unknown_type", where)
+    if district is None or source_district(envelope.source) != district:
+        raise BadEvent("district_mismatch", "source must name the district of the token")
+    return Outgoing(intake_topic(service, district), envelope.subject.encode(), data, to_headers(envelope))

@@ -127,6 +127,10 @@ TITLES: dict[str, Sentence] = {
         "Terlalu banyak halaman yang sedang mengikuti perubahan; coba lagi sebentar lagi.",
         "Too many pages are following the changes; try again soon.",
     ),
+    "too_many_requests": Sentence(
+        "Terlalu banyak permintaan seperti ini dari Anda; coba lagi setelah waktu yang disebut.",
+        "Too many requests of this kind from you; try again after the time named.",
+    ),
     "internal": Sentence(
         "Ada kesalahan pada layanan; kejadian ini tercatat.", "The service made a mistake; it is on record."
     ),

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     pool: int = Field(default=8, ge=2, le=64, description="The most database connections of this process.")
     streams: int = Field(default=2500, ge=1, description="The most pages that follow changes by one process at once.")
     streams_each: int = Field(default=50, ge=1, description="The most of these by one caller, the `sub` of the token.")
+    lookups: int = Field(default=120, ge=1, description="The most lookups of a NIK by one caller within an hour.")
     issuer: str = Field(default="berdaya-local", description="The `iss` that tokens must carry.")
     audience: str = Field(default="berdaya", description="The `aud` that tokens must carry.")
     stall: float = Field(

@@ -1,10 +1,12 @@
-"""The tables every service has beside its own: offsets, inbox, outbox, waiting, quarantine, heard, manifests, replies.
+"""The tables every service has beside its own: offsets, inbox, outbox, waiting, quarantine, heard, manifests, replies,
+uploads.
 
 They live in the service's database because they must change in the same transaction as its rows.
 """
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -194,3 +196,55 @@ class Reply(Chassis, table=True):
     status: int = 0
     body: str = Field(default="", sa_type=Text)
     at: datetime = Field(sa_type=UtcTime)
+
+
+class Upload(Chassis, table=True):
+    """A file that somebody sent of a district: what became of it. `mode`: only to check it, all or none, or the valid.
+
+    Its bytes are kept in parts until it is done with, so that a crash in between loses nothing.
+    """
+
+    __tablename__ = "upload"
+    __table_args__ = (
+        CheckConstraint("mode IN ('check', 'all', 'valid')", name="upload_mode"),
+        CheckConstraint(
+            "state IN ('received', 'checking', 'sending', 'checked', 'refused', 'sent')", name="upload_state"
+        ),
+        Index("upload_page", "district", "at"),
+        Index(
+            "upload_open",
+            "at",
+            postgresql_where=text("state IN ('received', 'checking', 'sending')"),
+            sqlite_where=text("state IN ('received', 'checking', 'sending')"),
+        ),
+    )
+    upload_id: UUID = Field(primary_key=True)
+    kind: str
+    district: str
+    mode: str
+    sha256: str
+    size: int
+    """Bytes."""
+    sub: str
+    """Who sent it."""
+    at: datetime = Field(sa_type=UtcTime)
+    """When; also the time of its events."""
+    state: str = "received"
+    rows_read: int = 0
+    rows_refused: int = 0
+    rows_sent: int = 0
+    errors: str = Field(default="[]", sa_type=Text)
+    """The first of them, as JSON: places, codes and cures, never what was written."""
+    errors_total: int = 0
+    lease_by: str | None = None
+    """Who works at it, until `lease_until`; then another may."""
+    lease_until: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class UploadPart(Chassis, table=True):
+    """A piece of a file not yet done with."""
+
+    __tablename__ = "upload_part"
+    upload_id: UUID = Field(primary_key=True, foreign_key="upload.upload_id")
+    number: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    content: bytes = Field(sa_type=LargeBinary)

@@ -22,6 +22,8 @@ from shared.security import Caller, Role, Unauthenticated, Verifier
 from shared.telemetry import Metrics, kinds, places
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_UPLOAD_BYTES = 32 * 1024 * 1024
+"""Of a call below /v1/uploads/, whose body goes to a file while it arrives; with what the form adds to the file."""
 RETRY_AFTER_SECONDS = "5"
 DATABASE_SECONDS = 8.0
 """How long a call may hold a session of the database; some two seconds later it is answered with 503. What holds none,
@@ -42,6 +44,7 @@ _STATUS = {
     "method_not_allowed": 405,
     "unavailable": 503,
     "too_many_streams": 503,
+    "too_many_requests": 429,
     "internal": 500,
 }
 """Every other code is a refusal of the business: 409."""
@@ -190,7 +193,8 @@ def install(app: FastAPI, here: Context) -> None:
 
     @app.exception_handler(Refused)
     async def _refused(_: Request, error: Refused) -> Response:
-        return problem(error.code, error.detail)
+        after = error.detail.get("retry_after")
+        return problem(error.code, error.detail, headers={"Retry-After": str(after)} if after else None)
 
     @app.exception_handler(Unauthenticated)
     async def _unauthenticated(request: Request, error: Unauthenticated) -> Response:
@@ -206,7 +210,8 @@ def install(app: FastAPI, here: Context) -> None:
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> Response:
         code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "malformed")
-        return problem(code, headers=dict(error.headers or {}))
+        more = {"detail": error.detail} if error.status_code == 413 else None
+        return problem(code, more, headers=dict(error.headers or {}))
 
     @app.exception_handler(Exception)
     async def _fault(request: Request, error: Exception) -> Response:
@@ -225,7 +230,7 @@ def install(app: FastAPI, here: Context) -> None:
 
 
 class BodyLimit:
-    """Refuses bodies above 4 MiB while they arrive, whatever their headers say."""
+    """Refuses bodies above 4 MiB, of uploads above 32 MiB, while they arrive, whatever their headers say."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -234,14 +239,16 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        most = MAX_UPLOAD_BYTES if path.startswith("/v1/uploads/") else MAX_BODY_BYTES
         taken = 0
 
         async def limited() -> MutableMapping[str, Any]:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > MAX_BODY_BYTES:
-                raise HTTPException(413)
+            if taken > most:
+                raise HTTPException(413, f"at most {most} bytes")
             return message
 
         await self._app(scope, limited, send)

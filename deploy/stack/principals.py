@@ -7,7 +7,7 @@ from typing import Literal
 from shared.events.catalogue import facts_topic, intake_topic, receipts_topic
 
 FACTS_READ: Mapping[str, tuple[str, ...]] = {
-    "registry": (),
+    "registry": ("grants",),
     "grants": ("registry",),
     "reporting": ("registry", "grants"),
 }

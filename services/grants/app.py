@@ -2,12 +2,14 @@
 
 from services.grants import api
 from services.grants.handlers import handlers
+from services.grants.uploading import REQUESTS
 from shared.database import Database
 from shared.events.catalogue import facts_topic, intake_topic
 from shared.events.districts import DISTRICTS
 from shared.log import Log
 from shared.runtime import Node
 from shared.settings import Settings
+from shared.uploads.mounting import take_uploads
 
 TOPICS = (*(intake_topic("grants", code) for code in sorted(DISTRICTS)), facts_topic("registry"))
 
@@ -16,4 +18,5 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     """`settings.service` is `grants`. The database is that of the settings unless one is given."""
     node = Node(settings, log, title="Berdaya grants", handlers=handlers(), topics=TOPICS, database=database)
     node.app.include_router(api.router)
+    take_uploads(node, REQUESTS)
     return node

@@ -1,48 +1,38 @@
-"""The registry over HTTP: people, whether a NIK is known, suspected duplicates and their decision."""
+"""The registry over HTTP: people, suspected duplicates and their decision."""
 
-import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry import pair_views, views
+from services.registry import pair_views, people_export, trail, views
+from services.registry.calls import (
+    MAX_PAGE,
+    After,
+    Here,
+    Keys,
+    Limit,
+    Officer,
+    ProvinceOfficer,
+    ProvinceReader,
+    Reader,
+    problems,
+)
 from services.registry.duplicates import DecideDuplicate, UndoDecision, decide_duplicate, undo_decision
 from services.registry.keys import NikKeys
 from services.registry.pairs import Because, State
+from shared.database import Database
 from shared.events.district import PpksGroup, Status
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
-from shared.security import Caller, Role
-from shared.web import Call, Context, allow, call, context, problem
-
-MAX_PAGE = 500
+from shared.replies import attachment, unsent
+from shared.security import Caller
+from shared.sheets import Format
+from shared.web import Call, Context, call
 
 router = APIRouter(prefix="/v1", tags=["registry"])
-
-
-def nik_keys(request: Request) -> NikKeys:
-    found: NikKeys = request.app.state.nik_keys
-    return found
-
-
-Here = Annotated[Context, Depends(context)]
-Keys = Annotated[NikKeys, Depends(nik_keys)]
-Reader = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer, Role.auditor, Role.admin))]
-Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer))]
-ProvinceReader = Annotated[Caller, Depends(allow(Role.province_officer, Role.auditor, Role.admin))]
-ProvinceOfficer = Annotated[Caller, Depends(allow(Role.province_officer))]
-
-After = Annotated[UUID | None, Query(description="The `next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
-
-
-class Question(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    nik: str = Field(pattern=r"^[0-9]{16}$", description="16 digits. Sent in the body, so that no log of paths has it.")
 
 
 class Search(views.Wanted):
@@ -65,50 +55,68 @@ class Undoing(BaseModel):
     reason: str = Field(min_length=1, max_length=500, examples=["Keliru: tanggal lahir orang kedua salah ketik."])
 
 
-def _problems(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """How the errors of an endpoint are documented: as they are answered."""
-    documented: dict[int | str, dict[str, Any]] = {}
-    for code in ("unauthenticated", "forbidden", "invalid_request", *codes):
-        answer = problem(code)
-        examples = documented.setdefault(
-            answer.status_code,
-            {"description": "", "content": {"application/problem+json": {"examples": {}}}},
-        )
-        examples["description"] = " ".join(filter(None, (examples["description"], f"`{code}`")))
-        shown = examples["content"]["application/problem+json"]["examples"]
-        shown[code] = {"value": json.loads(bytes(answer.body))}
-    return documented
+def _filters(
+    district: Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])] = None,
+    status: Status | None = None,
+    skill: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["sewing"])] = None,
+    ppks_group: PpksGroup | None = None,
+    unit: Annotated[str | None, Query(max_length=200, description="The UPT, as written in the record.")] = None,
+) -> views.Wanted:
+    """All but the name, which no path may hold."""
+    return views.Wanted(district=district, status=status, skill=skill, ppks_group=ppks_group, unit=unit)
+
+
+Filters = Annotated[views.Wanted, Depends(_filters)]
 
 
 @router.get(
     "/beneficiaries",
     summary="People, in pages",
     response_model=views.BeneficiaryPage,
-    responses=_problems("not_found"),
+    responses=problems("not_found"),
 )
 async def beneficiaries(
     here: Here,
     keys: Keys,
     who: Reader,
-    district: Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])] = None,
-    status: Status | None = None,
-    skill: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["sewing"])] = None,
-    ppks_group: PpksGroup | None = None,
-    unit: Annotated[str | None, Query(max_length=200, description="The UPT, as written in the record.")] = None,
+    wanted: Filters,
     sort: views.Sort = "id",
     after: After = None,
     limit: Limit = 100,
 ) -> views.BeneficiaryPage:
     """In the order of their ids, or as `sort` says. A district officer sees the own district; another one is 404."""
-    wanted = views.Wanted(district=district, status=status, skill=skill, ppks_group=ppks_group, unit=unit)
     return await _page(here, keys, who, wanted, sort=sort, after=after, limit=limit)
+
+
+@router.get("/beneficiaries.{form}", summary="The same people as a file", responses=problems("not_found"))
+async def export(
+    form: Format,
+    request: Request,
+    here: Here,
+    keys: Keys,
+    who: Officer,
+    wanted: Filters,
+    sort: views.Sort = "id",
+    lang: people_export.Language = "id",
+) -> Response:
+    """All of one moment, whole before its first byte is sent, and on the access trail: who, when, which filters, how
+    many. `lang`: headings and words in Bahasa Indonesia, or the English of the published language."""
+    wanted = _seen(who, wanted)
+    database: Database = request.app.state.patient
+    with unsent() as out:
+        async with database.reading(still=True) as session:
+            many = await people_export.write(session, keys, wanted, sort=sort, kind=form, language=lang, out=out)
+        about = wanted.model_dump_json(exclude_none=True)
+        async with here.database.transaction() as session:
+            await trail.leave(session, who, "export", about, f"{form} {many}")
+    return attachment(out, form, "warga-binaan" if lang == "id" else "people")
 
 
 @router.post(
     "/beneficiaries/search",
     summary="People by name, in pages",
     response_model=views.BeneficiaryPage,
-    responses=_problems("not_found"),
+    responses=problems("not_found"),
 )
 async def search(body: Search, here: Here, keys: Keys, who: Officer) -> views.BeneficiaryPage:
     """As the list, for officers. A name is sent in the body, so that no log of paths has it; nothing is changed, so it
@@ -127,19 +135,24 @@ async def _page(
     after: UUID | None,
     limit: int,
 ) -> views.BeneficiaryPage:
+    seen = _seen(who, wanted)
+    async with here.database.reading() as session:
+        return await views.read_beneficiaries(session, keys, seen, sort=sort, after=after, limit=limit)
+
+
+def _seen(who: Caller, wanted: views.Wanted) -> views.Wanted:
+    """The same, of the caller's own district. Raises Refused `not_found` where another one was asked for."""
     district = wanted.district
     if district is not None and (district not in DISTRICTS or not who.sees(district)):
         raise Refused("not_found")
-    seen = wanted.model_copy(update={"district": who.district or district})
-    async with here.database.reading() as session:
-        return await views.read_beneficiaries(session, keys, seen, sort=sort, after=after, limit=limit)
+    return wanted.model_copy(update={"district": who.district or district})
 
 
 @router.get(
     "/beneficiaries/{beneficiary_id}",
     summary="One person, with the history of their status",
     response_model=views.WholeBeneficiary,
-    responses=_problems("not_found"),
+    responses=problems("not_found"),
 )
 async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader) -> views.WholeBeneficiary:
     """404 when unknown, and when of another district."""
@@ -150,18 +163,11 @@ async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader)
     return found
 
 
-@router.post("/lookups", summary="Is this NIK on record?", response_model=views.Known, responses=_problems())
-async def lookups(question: Question, here: Here, keys: Keys, who: Officer) -> views.Known:
-    """Before a person is taken in: who has them already. It changes nothing, so it takes no Idempotency-Key."""
-    async with here.database.reading() as session:
-        return await views.look_up(session, keys, who, question.nik)
-
-
 @router.get(
     "/duplicates",
     summary="Suspected duplicates, in pages",
     response_model=pair_views.DuplicatePage,
-    responses=_problems(),
+    responses=problems(),
 )
 async def duplicates(
     here: Here,
@@ -181,7 +187,7 @@ async def duplicates(
     "/duplicates/crowds",
     summary="What too many people share to be compared two by two",
     response_model=pair_views.Crowds,
-    responses=_problems(),
+    responses=problems(),
 )
 async def crowds(here: Here, keys: Keys, _: ProvinceReader) -> pair_views.Crowds:
     """A NIK or a date of birth that somebody wrote for want of the right one, or a common name. The largest first."""
@@ -193,7 +199,7 @@ async def crowds(here: Here, keys: Keys, _: ProvinceReader) -> pair_views.Crowds
     "/duplicates/{duplicate_id}/decision",
     summary="Decide a suspected duplicate",
     response_model=pair_views.Duplicate,
-    responses=_problems("not_found", "already_decided", "idempotency_key_missing", "idempotency_key_reused"),
+    responses=problems("not_found", "already_decided", "idempotency_key_missing", "idempotency_key_reused"),
 )
 async def decision(
     duplicate_id: UUID,
@@ -217,7 +223,7 @@ async def decision(
     "/duplicates/{duplicate_id}/undo",
     summary="Take back the decision on a suspected duplicate",
     response_model=pair_views.Duplicate,
-    responses=_problems("not_found", "not_decided", "idempotency_key_missing", "idempotency_key_reused"),
+    responses=problems("not_found", "not_decided", "idempotency_key_missing", "idempotency_key_reused"),
 )
 async def undo(
     duplicate_id: UUID,

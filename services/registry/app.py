@@ -3,19 +3,23 @@
 import asyncio
 from functools import partial
 
-from services.registry.api import router
+from services.registry import api, trail_api
 from services.registry.handlers import handlers
 from services.registry.keys import NikKeys
 from services.registry.placing import place_some
 from services.registry.proof import adopt
+from services.registry.uploading import PEOPLE
 from shared.database import Database
-from shared.events.catalogue import intake_topic
+from shared.events.catalogue import facts_topic, intake_topic
 from shared.events.districts import DISTRICTS
 from shared.log import Log
 from shared.runtime import Node
 from shared.settings import Settings
+from shared.uploads.mounting import take_uploads
 
-TOPICS = tuple(intake_topic("registry", code) for code in DISTRICTS)
+EXPORT_SECONDS = 300.0
+"""For a file of everybody, which nobody waits for as for a page."""
+TOPICS = (*(intake_topic("registry", code) for code in DISTRICTS), facts_topic("grants"))
 
 
 def build(settings: Settings, log: Log, database: Database | None = None) -> Node:
@@ -24,7 +28,11 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     node = Node(settings, log, title="Berdaya registry", handlers=handlers(keys), topics=TOPICS, database=database)
     node.app.state.nik_keys = keys
     node.background["nik key"] = partial(_stay_with_key, node, keys)
-    node.app.include_router(router)
+    node.app.state.patient = node.database.within(EXPORT_SECONDS)
+    node.app.state.lookups_an_hour = settings.lookups
+    for router in (api.router, trail_api.router):
+        node.app.include_router(router)
+    take_uploads(node, PEOPLE)
     return node
 
 

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.registry import consents
+from services.registry.consents import Statement
 from services.registry.decisions import Batch, Person, examine
 from services.registry.keys import NikKeys
 from services.registry.life import thing_of
@@ -46,22 +48,34 @@ async def record_beneficiaries(
     known = await _read_people(session, {_id(command) for command in commands})  # 1 read
     heard = await revision_rows.known_of(session, [thing_of(who) for who in known])
     past = await past_of(session, known)
-    batch = Batch(known, past, heard, lambda person: keys.digest(person.text()))
+    withdrawn = await consents.withdrawals_of(session, {_id(command) for command in commands})
+    batch = Batch(known, past, heard, lambda person: person.content or keys.digest(person.text()))
+    said: list[Statement] = []
     for command in commands:  # 2 decide, one after another
         answer = examine(command.record, command.district)
         if answer.verdict is Verdict.accepted:
             batch.take(_person(command, keys), answer.warnings)
         else:
             batch.judging.answer(answer)
+        if answer.verdict is Verdict.accepted or answer.reason == "no_consent":
+            said.append(_said(command))
+    withdrawn = consents.highest([*withdrawn.values(), *(one for one in said if not one.given)])
+    batch.settle(lambda person: consents.settle(person, withdrawn.get(person.beneficiary_id), keys))
     changed = batch.changed()
     await _save_people(session, changed)  # 3 save
     await _emit_people(session, batch.news)  # 4 tell
     await revise_suspicions(session, known, changed)  # 5 suspect
     await keep_past(session, batch.lives.past())  # 6 remember, and warn
+    await consents.keep(session, consents.worth_keeping(said, known))
     unwarned = batch.lives.warn(batch.judging.answers)
     await revision_rows.keep(session, batch.judging)
     await amend_receipts(session, unwarned)
     return batch.judging.answers
+
+
+def _said(command: RecordBeneficiary) -> Statement:
+    consent, revision = command.record.consent, command.record.revision
+    return consents.statement(_id(command), consent, revision, command.event_time, command.event_id, command.source)
 
 
 def _id(command: RecordBeneficiary) -> UUID:

@@ -1,7 +1,7 @@
 """What a list of records changes: who is in force, what travels, whom to warn. No I/O."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from services.registry.life import Life, Lives, Standing, thing_of
 from services.registry.likeness import Traits
-from services.registry.rules import PPKS_GROUPS, InvalidNik, check_nik
+from services.registry.rules import PPKS_GROUPS, InvalidNik, check_nik, needs_guardian
 from shared.events import facts
 from shared.events.district import BeneficiaryRecorded
 from shared.events.envelope import microseconds
@@ -38,6 +38,10 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str
     source: str
     version: int = 0
+    withdrawn_on: date | None = None
+    """When the person withdrew consent; then the record is without name and day of birth."""
+    content: str | None = None
+    """Of who withdrew: what stands for `text` as it was."""
 
     @property
     def mark(self) -> Mark:
@@ -87,7 +91,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def examine(record: BeneficiaryRecorded, district: str) -> Answer:
-    """Rejected, or accepted with the warnings about its NIK: what can be said of a record without knowing any other."""
+    """Rejected, or accepted with the warnings about its NIK and its consent: what can be said of a record without
+    knowing any other."""
     if not record.consent.given:
         return rejected("no_consent")
     try:
@@ -98,6 +103,8 @@ def examine(record: BeneficiaryRecorded, district: str) -> Answer:
         return rejected("invalid_data", f"year before {BIRTH_YEARS[0]} or after {BIRTH_YEARS[-1]} - at `$.birth_date`")
     if record.nik and record.nik in record.district_ref:  # a ref travels in facts and keys; a NIK never may
         return rejected("invalid_data", "the reference holds the NIK - at `$.district_ref`")
+    if needs_guardian(record.birth_date, record.consent.on) and record.consent.by != "guardian":
+        warnings = (*warnings, "guardian_missing")
     return accepted(*warnings)
 
 
@@ -142,6 +149,10 @@ class Batch:
         self._places[who] = place
         if stored is None or now.version != stored.version:
             self.news.append(now)
+
+    def settle(self, settled: Callable[[Person], Person]) -> None:
+        """Let go of what may not be kept of anybody here, now that all is heard. Facts have had none of it anyway."""
+        self.people = {who: settled(person) for who, person in self.people.items()}
 
     def changed(self) -> list[Person]:
         """Whom to save, in the order of their ids."""

@@ -1,9 +1,10 @@
-"""What the registry listens to: the records of the districts, and nothing else."""
+"""What the registry listens to: the records of the districts, and which aid people were given."""
 
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.registry.aid import following
 from services.registry.commands import RecordBeneficiary, record_beneficiaries
 from services.registry.keys import NikKeys
 from shared.events.catalogue import NAMES, Event
@@ -16,7 +17,7 @@ def handlers(keys: NikKeys) -> Mapping[str, Handler]:
     async def beneficiary_recorded(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
         return await record_beneficiaries(session, keys, [_record_beneficiary(event) for event in events])
 
-    return {NAMES[BeneficiaryRecorded]: beneficiary_recorded}
+    return {NAMES[BeneficiaryRecorded]: beneficiary_recorded, **following()}
 
 
 def _record_beneficiary(event: Event) -> RecordBeneficiary:

@@ -136,4 +136,5 @@ def _crowd(column: str, size: int, one: Beneficiary) -> Crowd:
         return Crowd(code="nik_of_many", people=size, nik_last_four=one.nik_last_four)
     if column == "born_block":
         return Crowd(code="birth_date_of_many", people=size, birth_date=one.birth_date, sex=one.sex)
+    assert one.birth_date is not None, "who withdrew consent shares a block with nobody"
     return Crowd(code="name_of_many", people=size, name=one.name, birth_year=one.birth_date.year)

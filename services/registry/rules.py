@@ -12,6 +12,7 @@ from shared.events.envelope import NAMESPACE
 NIK_DIGITS = 16
 MIN_KEY_BYTES = 32
 
+ADULT_YEARS = 18
 _WOMENS_DAYS_FROM = 40
 """A woman's NIK carries her day of birth plus 40."""
 
@@ -56,6 +57,14 @@ def check_nik(nik: str | None, *, sex: Sex, birth_date: date, district: str) -> 
     if nik[:4] != district:
         warnings.append("nik_district_mismatch")
     return tuple(warnings)
+
+
+def needs_guardian(birth_date: date, on: date) -> bool:
+    """Was it for a guardian to consent on this day? For those under 18 it is (UU 27/2022 Art. 25, UU 35/2014 Art. 1).
+
+    Of an adult with a disability the law leaves it to the person (UU 27/2022 Art. 26): either is taken.
+    """
+    return (on.year - birth_date.year, on.month, on.day) < (ADULT_YEARS, birth_date.month, birth_date.day)
 
 
 def nik_token(nik: str, key: bytes) -> str:

@@ -14,6 +14,7 @@ from services.registry.life import Standing
 from services.registry.pairs import Suspicion
 from shared.database import UtcTime
 from shared.events.district import BeneficiaryRecorded, Consent, Disability, Ppks, Sex, Status
+from shared.tables import serial
 
 
 class Registry(SQLModel, registry=registry()):
@@ -70,6 +71,26 @@ class PersonRow(Registry, table=True):
     consent_by: str
     consent_form: str
     consent_on: date
+    withdrawn_on: date | None = None
+    """When consent was withdrawn: name, NIK and day of birth are not kept since."""
+    content: str | None = None
+    """Keyed: what the record said before these went, to know it again."""
+
+
+class ConsentRow(Registry, table=True):
+    """What an event said of consent, where there is more than the person's row says; withdrawals also of people who
+    are not known."""
+
+    __tablename__ = "consent"
+    beneficiary_id: UUID = Field(primary_key=True)
+    revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    event_time: datetime = Field(sa_type=UtcTime)
+    event_id: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    given: bool
+    given_by: str
+    form: str
+    said_on: date
 
 
 class StandingRow(Registry, table=True):
@@ -144,6 +165,39 @@ class DuplicateStepRow(Registry, table=True):
     reason: str
 
 
+class AidRow(Registry, table=True):
+    """View: what became of a grant, as the facts of the grants service say; also of people not known here yet."""
+
+    __tablename__ = "aid"
+    __table_args__ = (CheckConstraint("state IN ('given', 'in_progress', 'none')", name="aid_state"),)
+    grant_id: UUID = Field(primary_key=True)
+    beneficiary_id: UUID = Field(index=True)
+    kind: str
+    fiscal_year: int
+    state: str
+    version: int
+    """Of the newest fact about this grant."""
+
+
+class AccessRow(Registry, table=True):
+    """Who looked at whom. Written once, never changed."""
+
+    __tablename__ = "access_trail"
+    __table_args__ = (
+        CheckConstraint("what IN ('lookup', 'export')", name="access_what"),
+        Index("access_of", "sub", "what", "at"),
+    )
+    access_id: int | None = serial()
+    at: datetime = Field(sa_type=UtcTime)
+    sub: str
+    role: str
+    district: str | None = None
+    what: str
+    about: str
+    """Of a lookup the keyed token of the NIK; of an export its filters."""
+    result: str
+
+
 class NikKeyRow(Registry, table=True):
     """Which key the NIKs here were stored with. The key itself is a file, never a row."""
 
@@ -155,9 +209,12 @@ class NikKeyRow(Registry, table=True):
 
 METADATA = Registry.metadata
 PERSON = METADATA.tables["person"]
+CONSENT = METADATA.tables["consent"]
 STANDING = METADATA.tables["standing"]
 DUPLICATE = METADATA.tables["duplicate"]
 DUPLICATE_STEP = METADATA.tables["duplicate_step"]
+AID = METADATA.tables["aid"]
+ACCESS = METADATA.tables["access_trail"]
 
 PERSON_COLUMNS = {
     "beneficiary_id": "uuid",
@@ -184,6 +241,8 @@ PERSON_COLUMNS = {
     "consent_by": "text",
     "consent_form": "text",
     "consent_on": "date",
+    "withdrawn_on": "date",
+    "content": "text",
 }
 """Their PostgreSQL types, in the order of `person_values`."""
 
@@ -215,6 +274,8 @@ def person_values(person: Person) -> tuple[Any, ...]:
         record.consent.by,
         record.consent.form,
         record.consent.on,
+        person.withdrawn_on,
+        person.content,
     )
 
 
@@ -247,6 +308,8 @@ def person_of(row: Row[Any]) -> Person:
         event_id=row.event_id,
         source=row.source,
         version=row.version,
+        withdrawn_on=row.withdrawn_on,
+        content=row.content,
     )
 
 

@@ -10,15 +10,14 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.aliases import aliases_of
+from services.registry.consents import history, of_person, statements_of
 from services.registry.decisions import Person
 from services.registry.keys import NikKeys
 from services.registry.life import Standing, steps
 from services.registry.lives import past_of
-from services.registry.proof import prove
 from services.registry.rules import PPKS_GROUPS
 from services.registry.tables import PERSON, person_of
 from shared.events.district import Disability, Ppks, PpksGroup, Sex, Status
-from shared.security import Caller
 
 
 class View(BaseModel):
@@ -42,9 +41,11 @@ class Beneficiary(View):
     district_ref: str = Field(description="The district's own number for the person.", examples=["W-0001"])
     revision: int = Field(description="Of the record in force.", examples=[3])
     recorded_at: datetime = Field(description="The time of the event that brought the record in force.")
-    name: str = Field(examples=["Siti Contoh"])
+    name: str | None = Field(
+        description="Null since consent was withdrawn, as `birth_date` and the NIK.", examples=["Siti Contoh"]
+    )
     sex: Sex
-    birth_date: date
+    birth_date: date | None
     nik_last_four: str | None = Field(description="Null when no NIK is on record.", examples=["0001"])
     ppks: Ppks
     ppks_group: PpksGroup = Field(description="All that other services learn of the category.")
@@ -53,7 +54,20 @@ class Beneficiary(View):
     unit: str | None = Field(description="The UPT.")
     skills: tuple[str, ...] = Field(examples=[["sewing", "handicraft"]])
     leaves_unit_on: date | None
-    consent: ConsentGiven
+    consent: ConsentGiven = Field(description="Of the record in force.")
+    consent_withdrawn_on: date | None
+
+
+class ConsentStep(View):
+    """What a record said of consent. `given` false is a withdrawal, or a refusal from the start."""
+
+    given: bool
+    by: Literal["self", "guardian"]
+    form: Literal["written", "recorded", "braille", "sign_language", "easy_read"]
+    on: date
+    revision: int
+    event_id: str
+    source: str = Field(examples=["/district/3522/office"])
 
 
 class Transition(View):
@@ -71,9 +85,10 @@ class Transition(View):
 
 
 class WholeBeneficiary(Beneficiary):
-    """A person with the steps of their life, by revision."""
+    """A person with the steps of their life, and what was said of their consent, by revision."""
 
     history: list[Transition]
+    consents: list[ConsentStep]
 
 
 class Wanted(BaseModel):
@@ -96,16 +111,6 @@ class BeneficiaryPage(View):
     items: list[Beneficiary]
     total: int = Field(description="Of all pages, as they are now.")
     next: UUID | None = Field(description="Give it as `after` to read on; null at the end.")
-
-
-class Known(View):
-    """Whether a NIK is on record. Whether its holder was helped, the grants service knows by `beneficiary_ids`."""
-
-    known: bool
-    districts: list[str] = Field(description="Every district that has the NIK on record.", examples=[["3522"]])
-    beneficiary_ids: list[UUID] = Field(
-        description="Of the own district; for the province, of all. Ask the grants service about these."
-    )
 
 
 async def read_beneficiaries(
@@ -172,7 +177,14 @@ async def read_beneficiary(session: AsyncSession, keys: NikKeys, beneficiary_id:
     person = person_of(row)
     past = (await past_of(session, [beneficiary_id])).get(beneficiary_id, {})
     (known,) = await _views(session, keys, [person])
-    return WholeBeneficiary(**dict(known), history=_history([*past.values(), person.standing("")]))
+    said = [*await statements_of(session, [beneficiary_id]), of_person(person)]
+    return WholeBeneficiary(
+        **dict(known),
+        history=_history([*past.values(), person.standing("")]),
+        consents=[
+            ConsentStep(**{name: getattr(one, name) for name in ConsentStep.model_fields}) for one in history(said)
+        ],
+    )
 
 
 def _history(standings: Iterable[Standing]) -> list[Transition]:
@@ -188,22 +200,6 @@ def _history(standings: Iterable[Standing]) -> list[Transition]:
         )
         for before, now, unusual in steps(standings)
     ]
-
-
-async def look_up(session: AsyncSession, keys: NikKeys, who: Caller, nik: str) -> Known:
-    """Compared by token: the NIK asked for is neither stored nor logged. Raises WrongSecret before it would lie."""
-    await prove(session, keys)
-    found = await session.execute(
-        select(PERSON.c.district, PERSON.c.beneficiary_id)
-        .where(PERSON.c.nik_token == keys.token(nik))
-        .order_by(PERSON.c.district, PERSON.c.beneficiary_id)
-    )
-    holders = found.all()
-    return Known(
-        known=bool(holders),
-        districts=list(dict.fromkeys(row.district for row in holders)),
-        beneficiary_ids=[row.beneficiary_id for row in holders if who.sees(row.district)],
-    )
 
 
 async def read_people(session: AsyncSession, keys: NikKeys, ids: Iterable[UUID]) -> dict[UUID, Beneficiary]:
@@ -228,9 +224,9 @@ def view_of(person: Person, keys: NikKeys, alias_of: UUID | None = None) -> Bene
         district_ref=record.district_ref,
         revision=record.revision,
         recorded_at=person.event_time,
-        name=record.name,
+        name=record.name or None,
         sex=record.sex,
-        birth_date=record.birth_date,
+        birth_date=None if person.withdrawn_on else record.birth_date,
         nik_last_four=keys.last_four(person.nik_sealed, person.beneficiary_id) if person.nik_sealed else None,
         ppks=record.ppks,
         ppks_group=PPKS_GROUPS[record.ppks],
@@ -240,4 +236,5 @@ def view_of(person: Person, keys: NikKeys, alias_of: UUID | None = None) -> Bene
         skills=record.skills,
         leaves_unit_on=record.leaves_unit_on,
         consent=ConsentGiven(by=consent.by, form=consent.form, on=consent.on),
+        consent_withdrawn_on=person.withdrawn_on,
     )

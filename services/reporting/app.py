@@ -10,6 +10,7 @@ from services.reporting.live import InProcess, Live, OverRedis
 from services.reporting.nightly import Nightly
 from services.reporting.rule_versions import RULES
 from services.reporting.stream import Streams
+from services.reporting.uploading import INCOME
 from shared.consumer import Together
 from shared.database import Database
 from shared.events.catalogue import facts_topic, intake_topic
@@ -17,6 +18,7 @@ from shared.events.districts import DISTRICTS
 from shared.log import Log
 from shared.runtime import Node
 from shared.settings import Settings
+from shared.uploads.mounting import take_uploads
 
 TOPICS = (
     *(intake_topic("reporting", code) for code in DISTRICTS),
@@ -52,6 +54,7 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     node.served = Front(node.app, node.context, source)
     for router in (api.router, growth_api.router, worklist_api.router, views_api.router, measures.router):
         node.app.include_router(router)
+    take_uploads(node, INCOME)
     node.app.include_router(pages.pages(settings, node.context.database))
     node.background["streams"] = streams.run
     nightly = Nightly(database, node.metrics, node.logger, proves=settings.role != "web")

@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.api import Here, Reader, read_business
 from services.reporting.overrides import place, read_history, remove
-from services.reporting.replies import private_json
 from services.reporting.rule_versions import RULES, GrowthRule, decode_candidate
 from services.reporting.rules import GrowthClass
 from services.reporting.what_if import what_if
 from services.reporting.worklist_api import InForce, Writing, list_reader
 from shared.database import Database, run
 from shared.refusals import Refused
+from shared.replies import private_json
 from shared.security import Caller, Role
 from shared.web import allow
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.reporting.lists import REPORTED
-from services.reporting.sheets import Value
 from services.reporting.wording import Words
 from shared.events.districts import DISTRICTS
+from shared.sheets import Value
 
 PERSON_COLUMNS = (
     *("code", "district", "business", "status", "growth", "sex", "ppks", "disability", "trade", "unit", "kind", "id"),

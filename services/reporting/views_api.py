@@ -15,17 +15,17 @@ from services.reporting.api import Here, MonthQuery, Reader
 from services.reporting.cuts import CUTS, CutName, read_cut
 from services.reporting.lists import Filters, GrantFilters, Page, read_businesses, read_grants
 from services.reporting.lists_export import GRANT_COLUMNS, business_columns, business_row, grant_row, headings, widths
-from services.reporting.replies import attachment, private_json, unsent
 from services.reporting.rules import GrowthClass, month_index, month_name
 from services.reporting.series import newest_month, read_series, read_years
-from services.reporting.sheets import Format, Value, open_sheet
 from services.reporting.wording import WORDS, Language, Words
 from services.reporting.worklist_rules import jakarta_day
 from shared.database import Database, now
 from shared.events.district import AssetUse, Disability, GrantKind, PpksGroup, Sex, Status
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
+from shared.replies import attachment, private_json, unsent
 from shared.security import Caller, Role
+from shared.sheets import Format, Value, open_sheet
 
 MAX_PAGE = 500
 MAX_MONTHS = 120

@@ -11,9 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.api import Here, Reader
-from services.reporting.replies import attachment, private_json, unsent
 from services.reporting.rule_versions import GrowthRule
-from services.reporting.sheets import Format
 from services.reporting.wording import WORDS, Language
 from services.reporting.worklist_commands import OFFICERS, Assign, assign, confirm
 from services.reporting.worklist_export import write
@@ -32,7 +30,9 @@ from services.reporting.worklist_rules import Reason, jakarta_day
 from shared.database import Database, now, run
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
+from shared.replies import attachment, private_json, unsent
 from shared.security import Caller, Role
+from shared.sheets import Format
 from shared.web import Call, allow, call
 
 MAX_PAGE = 500

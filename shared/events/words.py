@@ -301,6 +301,12 @@ WARNINGS = {
         "NIK pertama terbit di kabupaten/kota lain; sering kali karena pindah.",
         "The NIK was first issued in another district; often the person has moved.",
     ),
+    "guardian_missing": Sentence(
+        "Orang ini belum 18 tahun pada tanggal persetujuan; walilah yang menyetujui. Minta persetujuan wali, lalu "
+        "kirim dengan nomor revisi lebih tinggi.",
+        "The person was under 18 on the day of the consent, which is for the guardian to give. Ask the guardian, then "
+        "send the record with a higher revision.",
+    ),
     "manifest_differs": Sentence(
         "Yang sampai tidak sama dengan manifes; angkanya ada dalam kalimat.",
         "What arrived is not what the manifest says; the numbers are in the sentence.",

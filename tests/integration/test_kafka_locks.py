@@ -162,7 +162,7 @@ def test_a_district_uses_no_transactions(a: Client) -> None:
         ("reporting", f"intake.registry.{A}"),
         ("grants", f"intake.reporting.{A}"),
         ("registry", f"intake.grants.{A}"),
-        ("registry", "facts.grants"),
+        ("registry", "facts.reporting"),
         ("grants", "facts.reporting"),
         ("reporting", f"receipts.{A}"),
     ],

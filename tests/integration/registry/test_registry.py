@@ -554,6 +554,18 @@ async def test_an_officer_sees_a_person_of_the_own_district_with_four_digits_of_
         "skills": ["sewing", "handicraft"],
         "leaves_unit_on": "2026-06-30",
         "consent": {"by": "self", "form": "braille", "on": "2026-01-15"},
+        "consent_withdrawn_on": None,
+        "consents": [
+            {
+                "given": True,
+                "by": "self",
+                "form": "braille",
+                "on": "2026-01-15",
+                "revision": 1,
+                "event_id": "e1",
+                "source": "/district/3522/test",
+            }
+        ],
         "history": [
             {
                 "from": None,
@@ -666,17 +678,6 @@ async def test_a_query_out_of_bounds_is_refused(office: Office, query: dict[str,
     answer = await office.get("/v1/beneficiaries", Role.admin, **query)
     assert answer.status_code == 422
     assert answer.json()["code"] == "invalid_request"
-
-
-async def test_a_lookup_tells_where_a_nik_is_known_and_the_ids_of_the_own_district(office: Office) -> None:
-    await office.receive(event(SITI, "e1"), event(another("S-1"), "e2", district=SURABAYA))
-    surabaya = str(beneficiary_id(SURABAYA, "S-1"))
-    own = await office.look_up(NIK, Role.district_officer, SURABAYA)
-    assert own.json() == {"known": True, "districts": [BOJONEGORO, SURABAYA], "beneficiary_ids": [surabaya]}
-    province = await office.look_up(NIK, Role.province_officer)
-    assert province.json()["beneficiary_ids"] == [str(SITI_ID), surabaya]
-    unknown = await office.look_up(OTHER_NIK, Role.province_officer)
-    assert unknown.json() == {"known": False, "districts": [], "beneficiary_ids": []}
 
 
 async def test_a_suspected_duplicate_is_shown_with_both_people(office: Office) -> None:
@@ -923,9 +924,10 @@ async def test_of_two_processes_with_keys_of_their_own_one_is_refused_before_any
     assert sorted(type(end).__name__ for end in ended) == ["WrongSecret", "str"]
 
 
-def test_the_registry_reads_one_topic_per_district_and_no_fact() -> None:
-    assert len(TOPICS) == 38
-    assert all(topic.startswith("intake.registry.") for topic in TOPICS)
+def test_the_registry_reads_one_topic_per_district_and_the_facts_of_grants() -> None:
+    assert len(TOPICS) == 39
+    assert all(topic.startswith("intake.registry.") for topic in TOPICS[:-1])
+    assert TOPICS[-1] == "facts.grants"
 
 
 async def test_the_migration_makes_the_tables_that_the_code_declares(database_for: DatabaseFor) -> None:

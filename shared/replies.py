@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
-from services.reporting.sheets import MEDIA_TYPES, Format
+from shared.sheets import MEDIA_TYPES, Format
 
 _IN_MEMORY_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
