@@ -12,7 +12,7 @@ from babel.dates import format_datetime
 from babel.numbers import format_decimal
 
 Language = Literal["id", "en"]
-Format = Literal["number", "percent", "rupiah", "about", "millions", "finer_millions"]
+Format = Literal["number", "percent", "whole_percent", "rupiah", "about", "millions", "finer_millions"]
 LANGUAGES: tuple[Language, ...] = ("id", "en")
 """The first is the one of the office, and the default."""
 
@@ -51,6 +51,14 @@ class Words:
 
     def percent(self, ratio: float) -> str:
         return _decimal(ratio, "#,##0.0%", self.language)
+
+    def signed_percent(self, ratio: float) -> str:
+        """A change: `+12%`, `-3%`."""
+        return ("+" if ratio > 0 else "") + self.whole_percent(ratio)
+
+    def whole_percent(self, ratio: float) -> str:
+        """Where there is little room: `85%`."""
+        return _decimal(ratio, "#,##0%", self.language)
 
     def rupiah(self, value: int | float) -> str:
         """Whole rupiah: `Rp3.000.000`."""

@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from deploy.story.trades import TRADES
+from services.reporting.cuts import CUTS
+from services.reporting.figures import figures
 from services.reporting.lists_export import GRANT_COLUMNS, PERSON_COLUMNS, REPORT_COLUMNS
 from services.reporting.pages.figures import COLUMNS, GRANT_ORDER
+from services.reporting.pages.tables import CUT_FIELDS, SERIES
+from services.reporting.pages.tiles import MEASURES
+from services.reporting.rule_versions import FIRST
 from services.reporting.views import CLASSES, GRANT_STATUSES, STATUSES
 from services.reporting.wording import CATALOGUE, LANGUAGES, WORDS
 from services.reporting.worklist_export import COLUMNS as EXPORT_COLUMNS
@@ -21,6 +27,15 @@ TEMPLATES = sorted((REPORTING / "templates").glob("*.html"))
 PROGRAMS = [REPORTING / "wording.py", *sorted((REPORTING / "pages").glob("*.py"))]
 
 COMPOSED = {
+    "trend": ("reports", "mean_profit"),
+    "map": tuple(MEASURES),
+    "map_unit": {measure.format for measure in MEASURES.values()},
+    "by": set(CUTS) - {"district"},
+    "trade": tuple(TRADES),
+    "field": {*(column.key for column in COLUMNS), *SERIES, *CUT_FIELDS},
+    "about": {figure.key.split(".")[0] for figure in figures(FIRST)},
+    "figure_unit": {figure.unit for figure in figures(FIRST)},
+    "heard": ("newest", "days", "state"),
     "growth": CLASSES,
     "beneficiaries": STATUSES,
     "grants": GRANT_STATUSES,
@@ -35,9 +50,7 @@ COMPOSED = {
         *Reason,
         "csv",
         "xlsx",
-        "district",
-        "reason",
-        "owner",
+        *("district", "reason", "since", "evidence", "next_step", "owner", "due"),
         *(f"bad_{name}" for name in ("owner", "due", "note", "checked", "month")),
     ),
     "export": EXPORT_COLUMNS,
@@ -95,6 +108,9 @@ def test_grants_are_shown_under_every_status_they_can_have() -> None:
         ("number", 1234567, "1.234.567", "1,234,567"),
         ("percent", 0.846, "84,6%", "84.6%"),
         ("percent", -0.05, "-5,0%", "-5.0%"),
+        ("whole_percent", 0.846, "85%", "85%"),
+        ("signed_percent", 0.1, "+10%", "+10%"),
+        ("signed_percent", -0.1, "-10%", "-10%"),
         ("rupiah", 3_000_000, "Rp3.000.000", "Rp3,000,000"),
         ("rupiah", -250_000, "-Rp250.000", "-Rp250,000"),
         ("rupiah", 0, "Rp0", "Rp0"),
