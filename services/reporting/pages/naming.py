@@ -1,7 +1,7 @@
 """What the values of a cut are called: words where there is a list of them, else what the district wrote."""
 
 from services.reporting.cuts import CutName
-from services.reporting.wording import CATALOGUE, Words
+from services.reporting.wording import Words
 from shared.events.districts import DISTRICTS
 
 _LISTED = {"kind": "kind", "sex": "sex", "ppks": "ppks", "disability": "disability", "trade": "trade"}
@@ -14,6 +14,6 @@ def named(words: Words, cut: CutName, value: str) -> str:
     if cut == "district":
         return DISTRICTS[value].title
     key = f"{_LISTED.get(cut)}.{value}"
-    if key in CATALOGUE:
+    if key in words:
         return words(key)
     return value.replace("_", " ") if cut == "trade" else value
