@@ -10,6 +10,7 @@ from services.reporting.live import InProcess, Live, OverRedis
 from services.reporting.nightly import Nightly
 from services.reporting.pages.aid import Values
 from services.reporting.pages.past import Pasts
+from services.reporting.releasing import Releasing
 from services.reporting.rule_versions import RULES
 from services.reporting.stream import Streams
 from shared.consumer import Together
@@ -66,4 +67,5 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
         node.background["past"] = past.run
     if settings.role != "web":
         node.background["announcer"] = announcer.run
+        node.background["releasing"] = Releasing(database, progress, node.metrics, node.logger).run
     return node

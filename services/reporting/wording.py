@@ -105,6 +105,10 @@ class Words:
         """`5 Mar 2026`."""
         return f"{day.day} {self._names[day.month]} {day.year}"
 
+    def day_of(self, day: str) -> str:
+        """The same of a day YYYY-MM-DD."""
+        return self.day(date.fromisoformat(day))
+
     def moment(self, moment: datetime) -> str:
         """In WIB, the time of all East Java."""
         local = format_datetime(moment.astimezone(_WIB), _CLOCK[self.language], locale=self.language)

@@ -29,7 +29,7 @@ ADDRESSES = {
     "line of the worklist": f"/worklist/{province.SILENT}/silent",
     "not found": "/district/9999",
 }
-SIGNED_OUT = {"sign in": "/sign-in", "sign in with a ticket": "/sign-in?ticket=x"}
+SIGNED_OUT = {"sign in": "/sign-in", "sign in with a ticket": "/sign-in?ticket=x", "public": "/public"}
 
 
 @pytest.mark.parametrize("width", [320, 1280])

@@ -37,6 +37,7 @@ COMPOSED = {
     "field": {*(column.key for column in COLUMNS), *SERIES, *CUT_FIELDS},
     "about": {figure.key.split(".")[0] for figure in figures(FIRST)},
     "figure_unit": {figure.unit for figure in figures(FIRST)},
+    "public": ("people", "reported_yes", "reported_no"),
     "heard": ("newest", "days", "state"),
     "growth": CLASSES,
     "beneficiaries": STATUSES,
