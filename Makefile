@@ -104,12 +104,13 @@ redrive: $(VENV)/runtime ## Apply quarantined records again: [VAR=…]
 # --- quality -----------------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: $(VENV)/dev ## Format, lint, types, architecture, generated documents
+check: $(VENV)/dev ## Format, lint, types, architecture, generated documents, both languages complete
 	@$(VENV)/bin/ruff format --check -q . || { echo "run: make format"; exit 1; }
 	@$(VENV)/bin/ruff check -q .
 	@$(VENV)/bin/mypy --no-error-summary .
 	@$(VENV)/bin/lint-imports --no-cache > .import-linter.out 2>&1 || { cat .import-linter.out; rm -f .import-linter.out; exit 1; }; rm -f .import-linter.out
 	@$(PY) -m shared.events.asyncapi --check
+	@$(PY) -m pytest -q -p no:cacheprovider tests/unit/test_wording.py > .wording.out 2>&1 || { cat .wording.out; rm -f .wording.out; exit 1; }; rm -f .wording.out
 	@echo "check: all fine"
 
 .PHONY: format

@@ -313,7 +313,7 @@ async def try_lock_districts(session: AsyncSession, codes: Iterable[str]) -> boo
     held = await run(
         session,
         "SELECT pg_try_advisory_xact_lock(:space, code) AS held FROM unnest(CAST(:codes AS int[])) AS code",
-        space=_DISTRICT_LOCKS,
+        space=DISTRICT_LOCKS,
         codes=sorted({int(code) for code in codes}),
     )
     return all(row.held for row in held.all())

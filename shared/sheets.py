@@ -8,7 +8,7 @@ from typing import IO, Literal, Protocol
 from xlsxwriter import Workbook
 
 Format = Literal["csv", "xlsx"]
-Value = str | int | None
+Value = str | int | float | None
 MEDIA_TYPES: Mapping[Format, str] = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -61,7 +61,7 @@ class _Xlsx:
         for row in rows:
             self._rows += 1
             for place, value in enumerate(row):
-                if isinstance(value, int):
+                if isinstance(value, int | float):
                     self._sheet.write_number(self._rows, place, value)
                 elif value is not None:
                     self._sheet.write_string(self._rows, place, value)

@@ -19,6 +19,7 @@ CounterName = Literal[
     "refused_tokens_total",
     "streams_refused_total",
     "streams_cut_total",
+    "releases_refused_total",
 ]
 GaugeName = Literal[
     "events_behind",
@@ -40,6 +41,7 @@ _HELP: dict[str, str] = {
     "refused_tokens_total": "Calls refused for their token.",
     "streams_refused_total": "Pages that were not let follow changes: too many in all, or by one caller.",
     "streams_cut_total": "Pages cut because they took nothing of what was sent.",
+    "releases_refused_total": "Public releases held back because a hidden number could be worked out: needs a human.",
     "events_behind": "Events in the log that this worker has not applied yet.",
     "seconds_behind": "Age of the oldest event not applied yet, in seconds.",
     "gaps": "Partitions stopped because the log lost records: needs a human.",

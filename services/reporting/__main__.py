@@ -10,6 +10,7 @@ from rich.table import Table
 
 from services.reporting.app import build
 from services.reporting.nightly import keep, night_of
+from services.reporting.public import freeze
 from services.reporting.reconcile import rebuild, reconcile
 from services.reporting.rule_versions import RULES, GrowthRule, read_candidate
 from services.reporting.tables import METADATA
@@ -42,6 +43,15 @@ def _reconcile() -> None:
 @app.command("rebuild", help="Put views recomputed from stored facts in place of the present ones.")
 def _rebuild() -> None:
     print(f"views rebuilt; {in_database('reporting', rebuild)} growth classes were wrong")
+
+
+@app.command("release", help="Freeze the public numbers of today, unless they were: they are never changed again.")
+def _release() -> None:
+    async def release(database: Database) -> bool:
+        return await freeze(database, now())
+
+    released = in_database("reporting", release)
+    print("released" if released else "nothing released: today was already, or there is no report yet")
 
 
 @app.command("what-if", help="What would change under another growth rule. Changes nothing.")

@@ -8,6 +8,9 @@ from services.reporting.growth import Classes
 from services.reporting.handlers import handlers
 from services.reporting.live import InProcess, Live, OverRedis
 from services.reporting.nightly import Nightly
+from services.reporting.pages.aid import Values
+from services.reporting.pages.past import Pasts
+from services.reporting.releasing import Releasing
 from services.reporting.rule_versions import RULES
 from services.reporting.stream import Streams
 from services.reporting.uploading import INCOME
@@ -51,6 +54,8 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     source = Dashboards(node.context.database, live, streams)
     node.app.state.dashboards = source
     node.app.state.growth_rule = rule
+    node.app.state.pasts = past = Pasts(node.context.database, source, node.metrics)
+    node.app.state.values = Values(node.context.database)
     node.served = Front(node.app, node.context, source)
     for router in (api.router, growth_api.router, worklist_api.router, views_api.router, measures.router):
         node.app.include_router(router)
@@ -62,6 +67,8 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     node.alarms.append(nightly.alarm)
     if settings.role != "worker":
         node.background["listener"] = live.listen
+        node.background["past"] = past.run
     if settings.role != "web":
         node.background["announcer"] = announcer.run
+        node.background["releasing"] = Releasing(database, progress, node.metrics, node.logger).run
     return node

@@ -345,3 +345,16 @@ class UsedTicket(Reporting, table=True):
     __tablename__ = "used_ticket"
     ticket_sha256: str = Field(primary_key=True)
     expires: int = Field(sa_type=BigInteger)
+
+
+class PublicRelease(Reporting, table=True):
+    """What the public is told of one day, frozen: rows are never changed. Only what is published is in it."""
+
+    __tablename__ = "public_release"
+    day: str = Field(primary_key=True)
+    """YYYY-MM-DD, in East Java."""
+    month: str
+    body: str
+    """JSON; a hidden number is the text `<10` or `<5`."""
+    sha256: str
+    released_at: datetime = Field(sa_type=UtcTime)

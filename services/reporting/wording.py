@@ -1,6 +1,5 @@
 """The words and numbers of the pages: every string has both languages, and a number becomes text here only."""
 
-import tomllib
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import lru_cache
@@ -9,10 +8,11 @@ from typing import Literal
 
 from babel import Locale
 from babel.dates import format_datetime
+from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 Language = Literal["id", "en"]
-Format = Literal["number", "percent", "rupiah", "about", "millions", "finer_millions"]
+Format = Literal["number", "percent", "whole_percent", "rupiah", "about", "millions", "finer_millions"]
 LANGUAGES: tuple[Language, ...] = ("id", "en")
 """The first is the one of the office, and the default."""
 
@@ -24,13 +24,21 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _CLOCK = {"id": "d MMM y, HH.mm.ss", "en": "d MMM y, HH:mm:ss"}
 
 
-def _read() -> dict[str, dict[str, str]]:
-    sections = tomllib.loads((Path(__file__).parent / "templates" / "wording.toml").read_text(encoding="utf-8"))
-    return {f"{section}.{name}": forms for section, names in sections.items() for name, forms in names.items()}
+def _read(language: Language) -> dict[str, tuple[str, ...]]:
+    """One Babel catalogue: each key to its forms, that for exactly one first where the language has one."""
+    path = Path(__file__).parent / "locale" / language / "LC_MESSAGES" / "berdaya.po"
+    with path.open(encoding="utf-8") as lines:
+        catalogue = read_po(lines, locale=language, abort_invalid=True)
+    found = {}
+    for message in catalogue:
+        if message.id and message.string and not message.fuzzy:
+            key, forms = message.id, message.string
+            found[key if isinstance(key, str) else key[0]] = (forms,) if isinstance(forms, str) else tuple(forms)
+    return found
 
 
-CATALOGUE = _read()
-"""`section.name` to the forms `id`, `en` and, where English needs it, `en_one`."""
+CATALOGUES: dict[Language, dict[str, tuple[str, ...]]] = {language: _read(language) for language in LANGUAGES}
+"""`section.name` to its forms, by language. A form that is empty, or marked fuzzy, is missing: the check fails."""
 
 
 class Words:
@@ -38,19 +46,30 @@ class Words:
 
     def __init__(self, language: Language) -> None:
         self.language: Language = language
+        self._forms = CATALOGUES[language]
         self._names = Locale(language).months["format"]["abbreviated"]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._forms
 
     def __call__(self, key: str, *, one: bool = False, **values: object) -> str:
         """The sentence with its values. KeyError when the catalogue has no such key or a value is missing."""
-        forms = CATALOGUE[key]
-        form = forms.get(f"{self.language}_one") if one else None
-        return (form or forms[self.language]).format(**values)
+        forms = self._forms[key]
+        return forms[0 if one else -1].format(**values)
 
     def number(self, value: int | float) -> str:
         return _decimal(value, "#,##0", self.language)
 
     def percent(self, ratio: float) -> str:
         return _decimal(ratio, "#,##0.0%", self.language)
+
+    def signed_percent(self, ratio: float) -> str:
+        """A change: `+12%`, `-3%`."""
+        return ("+" if ratio > 0 else "") + self.whole_percent(ratio)
+
+    def whole_percent(self, ratio: float) -> str:
+        """Where there is little room: `85%`."""
+        return _decimal(ratio, "#,##0%", self.language)
 
     def rupiah(self, value: int | float) -> str:
         """Whole rupiah: `Rp3.000.000`."""
@@ -85,6 +104,10 @@ class Words:
     def day(self, day: date) -> str:
         """`5 Mar 2026`."""
         return f"{day.day} {self._names[day.month]} {day.year}"
+
+    def day_of(self, day: str) -> str:
+        """The same of a day YYYY-MM-DD."""
+        return self.day(date.fromisoformat(day))
 
     def moment(self, moment: datetime) -> str:
         """In WIB, the time of all East Java."""

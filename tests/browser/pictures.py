@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.async_api import ViewportSize
 
+from tests.browser import province
 from tests.browser.chromium import chromium, sign_in
 from tests.browser.server import Server
 
@@ -14,15 +15,32 @@ WIDE = ViewportSize(width=1360, height=900)
 PHONE = ViewportSize(width=390, height=844)
 
 
+PAGES = {
+    "dashboard": "/",
+    "map": "/?map=median#map",
+    "district": f"/district/{province.BOJONEGORO}",
+    "business": f"/business/{province.TAILOR}",
+    "aid": "/aid",
+    "quality": "/quality",
+    "public": "/public",
+}
+
+
 async def take(folder: Path) -> None:
-    """The province on a desk and on a phone."""
+    """Every page on a desk, and the province on a phone."""
     with tempfile.TemporaryDirectory() as state, await Server.prepared(Path(state)) as server:
         async with chromium() as browser:
-            for name, size, scale in (("dashboard", WIDE, 1), ("dashboard-phone", PHONE, 2)):
-                page = await browser.new_page(viewport=size, device_scale_factor=scale)
-                await sign_in(page, server.link())
-                await page.locator("#live[data-state=on]").wait_for()
+            page = await browser.new_page(viewport=WIDE)
+            await sign_in(page, server.link())
+            for name, address in PAGES.items():
+                await page.goto(server.url + address)
+                if await page.locator("#live").count():
+                    await page.locator("#live[data-state=on]").wait_for()
                 await page.screenshot(path=folder / f"{name}.png")
+            phone = await browser.new_page(viewport=PHONE, device_scale_factor=2)
+            await sign_in(phone, server.link())
+            await phone.locator("#live[data-state=on]").wait_for()
+            await phone.screenshot(path=folder / "dashboard-phone.png")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -12,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.reporting.reconcile import rebuild
 from services.reporting.rules import month_index
 from services.reporting.views import COMMITTED, COUNTED
-from shared.database import Database, run, set_wise
+from shared.database import Database, now, run, set_wise
 from shared.events.districts import DISTRICTS
-from shared.events.envelope import beneficiary_id, grant_id
+from shared.events.envelope import beneficiary_id, grant_id, microseconds
+from shared.last_heard import note
 
 NEWEST = "2026-10"
 FISCAL_YEAR = 2026
-REPORTED_MONTHS = 10
+REPORTED_MONTHS = 40
 POPULATED = 29
 """Of 38 districts, as in August 2020."""
 BOJONEGORO = "3522"
@@ -32,6 +34,17 @@ CANARY = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 _UNITS = ("UPT Rehabilitasi Sosial Bina Daksa Pasuruan", "UPT Rehabilitasi Sosial Bina Netra Malang", CANARY, None)
 _STATUSES = {COUNTED: 78, "client": 12, "graduated": 5, "withdrawn": 2, "moved": 2, "deceased": 1}
 _GRANTS = {"handed_over": 50, "disbursed": 14, "approved": 10, "verified": 8, "requested": 12, "rejected": 4}
+_TRADES = {
+    "sewing": 30,
+    "cooking": 25,
+    "massage": 14,
+    "workshop": 10,
+    "farming": 8,
+    "barber": 6,
+    "sewing cooking": 4,
+    "": 3,
+}
+_KINDS = {"equipment": 70, "cash": 18, "training": 8, "marketing": 4}
 _USES = {"in_use": 90, "idle": 6, "broken": 2, "none": 2}
 
 
@@ -59,13 +72,14 @@ class _Report(NamedTuple):
 
 
 async def fill(database: Database, *, seed: int = 8) -> None:
-    """Some 480 people in 29 districts, ten months of reports, their grants and budgets, and every view of them."""
+    """Some 480 people in 29 districts, forty months of reports, their grants and budgets, and every view of them."""
     chance = random.Random(seed)
     people = list(_people(chance))
     async with database.transaction() as session:
         await _insert_people(session, people)
         await _insert_reports(session, chance, people)
         await _insert_grants(session, chance, people)
+        await _hear(session, chance)
     await rebuild(database)
 
 
@@ -82,14 +96,18 @@ def _reports(chance: random.Random, person: _Person) -> Iterator[_Report]:
     if person.beneficiary_id == SILENT or person.status not in (COUNTED, "graduated"):
         return
     tailor = person.beneficiary_id == TAILOR
-    size, drift = (4_900_000, 0.05) if tailor else (chance.lognormvariate(15.1, 0.5), chance.gauss(0.004, 0.035))
+    size = 2_300_000 if tailor else chance.lognormvariate(15.1, 0.4)
+    drift = 0.03 if tailor else chance.gauss(0.004, 0.012)
     silence = 0.0 if tailor else chance.choice((0.02, 0.08, 0.2, 0.6))
     staff = 4 if tailor else chance.choice((0, 0, 0, 1, 1, 2, 3))
     first = month_index(NEWEST) - REPORTED_MONTHS + 1
-    for place in range(REPORTED_MONTHS):
+    began = REPORTED_MONTHS - 34 if tailor else chance.choice((0, 2, 8, 14, 20, 26, 32))
+    for place in range(began, REPORTED_MONTHS):
         if chance.random() < silence:
             continue
-        turnover = _rounded(size * math.exp(drift * place) * chance.uniform(0.93, 1.07))
+        season = 1 + 0.06 * math.cos(math.tau * (first + place - 11) / 12)
+        recent = chance.gauss(0, 0.03) if place > REPORTED_MONTHS - 6 else 0
+        turnover = _rounded(size * math.exp(drift * place + recent) * season * chance.uniform(0.93, 1.07))
         bad = not tailor and chance.random() < 0.04
         shares = (0.75, 0.2, 0.15) if bad else (0.26, 0.06, 0.07 if staff else 0)
         materials, production, wages = (_rounded(turnover * share) for share in shares)
@@ -102,11 +120,21 @@ async def _insert_people(session: AsyncSession, people: Sequence[_Person]) -> No
         session,
         """INSERT INTO person (beneficiary_id, district, district_ref, status, unit, version, ppks_group, sex,
                                birth_year, disabilities, skills, growth_class, growth_version, cohort)
-           SELECT r.id, r.district, r.ref, r.status, r.unit, 1, 'disability', 'female', 1985, 'physical', 'sewing',
+           SELECT r.id, r.district, r.ref, r.status, r.unit, 1, r.ppks, r.sex, 1985, r.disability, r.trade,
                   'insufficient', 0, 0 FROM {rows} WHERE true""",
-        {"id": "uuid", "district": "text", "ref": "text", "status": "text", "unit": "text"},
-        people,
+        {"id": "uuid", "district": "text", "ref": "text", "status": "text", "unit": "text"}
+        | dict.fromkeys(("ppks", "sex", "disability", "trade"), "text"),
+        [(*person, *_attributes(person)) for person in people],
     )
+
+
+def _attributes(person: _Person) -> tuple[str, str, str, str]:
+    """PPKS group, sex, disabilities and trade; what a person is follows from who it is."""
+    chance = random.Random(person.district + person.district_ref)
+    group = _one_of(chance, {"disability": 60, "poverty": 25, "social": 10, "elderly": 5})
+    disability = _one_of(chance, {"physical": 5, "visual": 3, "hearing": 2}) if group == "disability" else ""
+    trade = "sewing" if person.beneficiary_id == TAILOR else _one_of(chance, _TRADES)
+    return group, _one_of(chance, {"female": 6, "male": 5}), disability, trade
 
 
 async def _insert_reports(session: AsyncSession, chance: random.Random, people: Sequence[_Person]) -> None:
@@ -134,17 +162,21 @@ async def _insert_grants(session: AsyncSession, chance: random.Random, people: S
     rows = []
     for person in people:
         status, amount = _one_of(chance, _GRANTS), _rounded(chance.uniform(3.5e6, 9e6))
+        status = "handed_over" if person.beneficiary_id in (TAILOR, SILENT) else status
         committed[person.district] += amount if status in COMMITTED else 0
         grant = grant_id(person.district, person.district_ref)
-        rows.append((grant, person.beneficiary_id, person.district, amount, status))
+        kind = _one_of(chance, _KINDS)
+        day = f"{FISCAL_YEAR}-{chance.randint(1, 4):02}-{chance.randint(1, 28):02}"
+        rows.append((grant, person.beneficiary_id, person.district, amount, status, kind, day))
     await set_wise(
         session,
         f"""INSERT INTO grant_now (grant_id, beneficiary_id, district, amount, status, kind, fiscal_year, version, "on")
-            SELECT r.id, r.person, r.district, r.amount, r.status, 'equipment', {FISCAL_YEAR}, 1, '2026-05-04'
+            SELECT r.id, r.person, r.district, r.amount, r.status, r.kind, {FISCAL_YEAR}, 1, r.day
             FROM {{rows}} WHERE true""",
-        {"id": "uuid", "person": "uuid", "district": "text", "amount": "bigint", "status": "text"},
+        {"id": "uuid", "person": "uuid", "district": "text", "amount": "bigint", "status": "text", "kind": "text",
+         "day": "text"},
         rows,
-    )
+    )  # fmt: skip
     step = 25_000_000
     await set_wise(
         session,
@@ -152,6 +184,20 @@ async def _insert_grants(session: AsyncSession, chance: random.Random, people: S
             SELECT r.district, {FISCAL_YEAR}, r.amount, 1 FROM {{rows}} WHERE true""",
         {"district": "text", "amount": "bigint"},
         [(code, step * math.ceil(spent * chance.uniform(1.05, 1.6) / step)) for code, spent in committed.items()],
+    )
+
+
+async def _hear(session: AsyncSession, chance: random.Random) -> None:
+    """Nearly every district was heard of within days; two long ago, two never."""
+    silent = {"3509": 12, "3528": 31, "3519": None, "3572": None}
+    ages = {code: silent.get(code, chance.randint(0, 5)) for code in DISTRICTS}
+    await note(
+        session,
+        [
+            (code, "berdaya.district.income-reported.v1", microseconds(now() - timedelta(days=age)))
+            for code, age in ages.items()
+            if age is not None
+        ],
     )
 
 

@@ -14,8 +14,9 @@ import httpx
 import msgspec
 
 from services.reporting.pages import sign_in_link
+from services.reporting.public import freeze
 from services.reporting.tables import METADATA
-from shared.database import Database
+from shared.database import Database, now
 from shared.events.district import AssetUse, IncomeReported
 from shared.events.envelope import STRUCTURED
 from shared.migrate import upgrade
@@ -42,6 +43,7 @@ class Server:
         database = Database(server.settings.database_url)
         await upgrade(database, "reporting", METADATA)
         await province.fill(database)
+        await freeze(database, now())
         await database.close()
         return server
 

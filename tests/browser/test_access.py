@@ -14,18 +14,22 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ADDRESSES = {
     "province": "/",
-    "province sorted, earlier": "/?month=2026-03&sort=-net_profit_median",
+    "province sorted, earlier": "/?month=2026-03&sort=-net_profit_median&map=declining",
     "district": f"/district/{province.BOJONEGORO}",
     "district without people": "/district/3506",
     "business": f"/business/{province.TAILOR}",
     "business without reports": f"/business/{province.SILENT}",
+    "trades and aid": "/aid",
+    "units of a district": f"/aid?by=unit&district={province.BOJONEGORO}",
+    "quality": "/quality",
+    "about": "/about",
     "worklist": "/worklist",
     "worklist sorted and filtered": "/worklist?sort=-due&reason=not_handed_over&owner=-",
     "worklist without a line": "/worklist?reason=suspicious_report",
     "line of the worklist": f"/worklist/{province.SILENT}/silent",
     "not found": "/district/9999",
 }
-SIGNED_OUT = {"sign in": "/sign-in", "sign in with a ticket": "/sign-in?ticket=x"}
+SIGNED_OUT = {"sign in": "/sign-in", "sign in with a ticket": "/sign-in?ticket=x", "public": "/public"}
 
 
 @pytest.mark.parametrize("width", [320, 1280])
@@ -104,6 +108,36 @@ async def test_everything_is_reached_by_keyboard(open_page: Open) -> None:
     await page.get_by_role("heading", level=1, name="Kota Probolinggo").wait_for()
 
 
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_the_map_is_one_stop_for_tab_and_walked_by_arrows(open_page: Open, width: int) -> None:
+    page = await open_page(width=width)
+    await _tab_to(page, "tile-3523")  # Tuban, in the north-west
+    walked = {
+        "ArrowRight": "tile-3524",  # Lamongan
+        "ArrowDown": "tile-3517",  # Jombang
+        "End": "tile-3510",  # Banyuwangi
+        "ArrowUp": "tile-3511",  # Bondowoso
+        "ArrowLeft": "tile-3509",  # Jember
+    }
+    for key, tile in walked.items():
+        await page.keyboard.press(key)
+        assert await page.evaluate("document.activeElement.id") == tile, key
+    await page.keyboard.press("Tab")
+    assert not (await page.evaluate("document.activeElement.id")).startswith("tile-")
+    await page.keyboard.press("Shift+Tab")
+    assert await page.evaluate("document.activeElement.id") == "tile-3509"
+    await page.keyboard.press("Enter")
+    await page.get_by_role("heading", level=1, name="Kab. Jember").wait_for()
+
+
+async def test_the_sea_is_crossed_to_madura_and_the_edge_holds(open_page: Open) -> None:
+    page = await open_page()
+    await page.locator("#tile-3525").focus()
+    for key, tile in (("ArrowRight", "tile-3526"), ("ArrowUp", "tile-3526"), ("ArrowLeft", "tile-3525")):
+        await page.keyboard.press(key)
+        assert await page.evaluate("document.activeElement.id") == tile
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (320, 700)])
 async def test_the_headings_of_the_table_stay_in_sight(open_page: Open, width: int, height: int) -> None:
     page = await open_page(width=width, height=height)
@@ -154,12 +188,15 @@ async def test_without_scripts_everything_works_but_the_live_update(open_page: O
     await page.locator("#month").select_option("2026-09")
     await page.get_by_role("button", name="Tampilkan").click()
     await page.get_by_role("heading", level=1, name="Provinsi Jawa Timur, Sep 2026").wait_for()
+    await page.get_by_role("link", name="Laba nilai tengah", exact=True).first.click()
+    assert await page.locator("#map").inner_text() == "Peta: laba nilai tengah"
     await page.locator("#sort-net_profit").click()
+    assert await page.locator("#map").inner_text() == "Peta: laba nilai tengah"
     assert await page.locator("[aria-sort=descending]").count() == 1
     assert "Sep 2026" in await page.locator("h1").inner_text()
     await page.get_by_role("link", name="English").click()
     assert "East Java Province, Sep 2026" in await page.locator("h1").inner_text()
-    await page.get_by_role("link", name="Kab. Bojonegoro").click()
+    await page.get_by_role("link", name="Kab. Bojonegoro", exact=True).click()
     await page.get_by_role("link", name="BJN-0001").click()
     await page.get_by_role("heading", level=1, name="Business BJN-0001").wait_for()
     await page.get_by_role("button", name="Sign out").click()
@@ -190,7 +227,7 @@ async def test_colours_chosen_by_the_reader_leave_the_figures_standing(open_page
 async def test_on_paper_the_whole_table_is_there_and_no_control(open_page: Open) -> None:
     page = await open_page(width=800)
     await page.emulate_media(media="print")
-    assert await page.locator(".scroll").evaluate("e => getComputedStyle(e).overflow") == "visible"
+    assert await page.locator("#districts-table").evaluate("e => getComputedStyle(e).overflow") == "visible"
     for control in ("#live", ".months", ".who", ".languages"):
         assert not await page.locator(control).is_visible()
 
@@ -216,7 +253,7 @@ async def _tab_to(page: Page, name: str) -> None:
 async def _most_ex_clients(page: Page) -> str:
     """The district whose second cell holds the largest number."""
     rows = await page.locator("#districts-table tbody tr").evaluate_all(
-        "rows => rows.map(row => [row.cells[0].textContent.trim(), Number(row.cells[1].textContent)])"
+        "rows => rows.map(row => [row.querySelector('a').textContent, Number(row.cells[1].textContent)])"
     )
     most: str = max(rows, key=lambda row: row[1])[0]
     return most

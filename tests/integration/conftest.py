@@ -15,6 +15,7 @@ from shared.database import Database
 from shared.migrate import upgrade
 from shared.settings import ServiceName
 from tests.conftest import Components
+from tests.integration.sites import empty, site, site_on_either  # noqa: F401 - fixtures of several modules
 
 DatabaseFor = Callable[[ServiceName, MetaData], Awaitable[Database]]
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.reporting.pages import reading, sign_in, worklist
+from services.reporting.pages import about, aid, public, quality, reading, sign_in, tables, worklist
 from services.reporting.pages.sign_in import sign_in_link
 from shared.database import Database
 from shared.settings import Settings
@@ -13,7 +13,7 @@ __all__ = ["pages", "sign_in_link"]
 def pages(settings: Settings, database: Database) -> APIRouter:
     """All pages, to be mounted on the application of reporting."""
     router = APIRouter(include_in_schema=False)
-    router.include_router(reading.router)
-    router.include_router(worklist.router)
+    for part in (reading, aid, quality, about, public, worklist, tables):
+        router.include_router(part.router)
     router.include_router(sign_in.router(settings, database))
     return router

@@ -20,7 +20,7 @@ from services.reporting.api import SESSION_COOKIE
 from services.reporting.wording import WORDS, Language
 from shared.database import is_transient
 from shared.refusals import Refused
-from shared.security import Unauthenticated
+from shared.security import Caller, Role, Unauthenticated
 from shared.telemetry import kinds, places
 from shared.web import RETRY_AFTER_SECONDS, context
 
@@ -46,6 +46,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.filters["capital"] = lambda text: text[:1].upper() + text[1:]
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -85,8 +86,10 @@ def render(
         base="../" * (request.scope["route"].path.count("/") - 1) or "./",
         layout="fragment.html" if fragment else "page.html",
         asset=_asset_address,
+        places=_places(request, values.get("who")),
         link=lambda **changes: _link(request, **changes),
-        **({"who": None, "stream": False} | values),
+        to=lambda path, **more: _to(request, path, **more),
+        **({"who": None, "stream": False, "walk": False} | values),
     )
     body, encoding = html.encode(), {}
     if _reads_gzip(request):
@@ -99,6 +102,29 @@ def render(
             LANGUAGE_COOKIE, words.language, max_age=_YEAR_SECONDS, httponly=True, samesite="lax", path="/"
         )
     return response
+
+
+class _Place(NamedTuple):
+    path: str
+    key: str
+    here: bool
+
+
+_PLACES = (
+    ("", "brand.province"),
+    ("worklist", "worklist.title"),
+    ("aid", "aid.nav"),
+    ("quality", "quality.nav"),
+    ("about", "about.nav"),
+)
+_OF_SINGLE_PEOPLE = frozenset({"worklist", "aid"})
+"""Not for those who only view."""
+
+
+def _places(request: Request, who: object) -> list[_Place]:
+    here = request.scope["route"].path.removeprefix("/")
+    viewer = isinstance(who, Caller) and who.role is Role.viewer
+    return [_Place(path, key, path == here) for path, key in _PLACES if not (viewer and path in _OF_SINGLE_PEOPLE)]
 
 
 def _reads_gzip(request: Request) -> bool:
@@ -142,9 +168,17 @@ def _link(request: Request, **changes: str | None) -> str:
     """This page's own address with some parameters changed; None removes one."""
     kept = {
         name: request.query_params.get(name)
-        for name in ("month", "district", "reason", "owner", "sort", "after", "ticket")
+        for name in ("month", "district", "reason", "owner", "sort", "map", "by", "after", "ticket", "lang")
     }
     return "?" + urlencode({name: value for name, value in {**kept, **changes}.items() if value is not None})
+
+
+def _to(request: Request, path: str, **more: str | None) -> str:
+    """Another page of the same month and language, as far as this page's own address names them."""
+    kept = {name: request.query_params.get(name) for name in ("month", "lang")}
+    asked = {name: value for name, value in {**kept, **more}.items() if value}
+    base = "../" * (request.scope["route"].path.count("/") - 1) or "./"
+    return base + path + ("?" + urlencode(asked) if asked else "")
 
 
 class _Asset(NamedTuple):

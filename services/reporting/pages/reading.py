@@ -1,43 +1,44 @@
 """The pages of figures: the province, one district, one business. Each shows only what its reader may see."""
 
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting import rules
-from services.reporting.api import Dashboards, Reader, dashboards, read_business
-from services.reporting.dashboard import Snapshot
+from services.reporting.api import Reader, read_business
 from services.reporting.freshness import Freshness, longest_silent_first, read_freshness
 from services.reporting.pages import answers
-from services.reporting.pages.answers import Page, render
+from services.reporting.pages.answers import Page, language, render
 from services.reporting.pages.figures import (
     COLUMNS,
-    GRANT_ORDER,
     NAME,
     make_row,
     net_chart,
     read_cell,
-    segments,
     sorted_rows,
 )
+from services.reporting.pages.past import pasts
+from services.reporting.pages.present import From, Here, beside, snapshot_of, standing
+from services.reporting.pages.tiles import MEASURES, tile_map
 from services.reporting.rule_versions import RULES
 from services.reporting.views import COUNTED
-from services.reporting.worklist_api import growth_rule
+from services.reporting.wording import WORDS
+from services.reporting.worklist_api import Today
+from services.reporting.worklist_lines import Filters, read_page
+from services.reporting.worklist_rules import Reason
+from services.reporting.worklist_words import NEXT_STEPS, sentence
 from shared.database import FAULTS, is_transient, now, run
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
 from shared.security import Caller, Role
-from shared.web import Context, context
+from shared.web import Context
 
 BUSINESSES_SHOWN = 100
-STALE_SECONDS = 30
-"""A dashboard further behind than this says so above its figures."""
 
 router = APIRouter(route_class=Page, include_in_schema=False)
-From = Annotated[Dashboards, Depends(dashboards)]
-Here = Annotated[Context, Depends(context)]
 
 
 @router.get("/static/{name}")
@@ -47,12 +48,19 @@ async def asset(request: Request, name: str, v: str = "") -> Response:
 
 @router.get("/")
 async def province(
-    request: Request, who: Reader, source: From, here: Here, month: str | None = None, sort: str | None = None
+    request: Request,
+    who: Reader,
+    source: From,
+    here: Here,
+    month: str | None = None,
+    sort: str | None = None,
+    measure: Annotated[str, Query(alias="map")] = "",
 ) -> Response:
-    """The province; a district officer sees beside it the own district only."""
-    snapshot = await _snapshot(source, month)
+    """The province; a district officer sees beside it the own district only, and so no map."""
+    snapshot = await snapshot_of(source, month)
     shown = {code: raw for code, raw in snapshot.districts.items() if who.sees(code)}
     cells = {code: read_cell(raw) for code, raw in shown.items()}
+    past = await pasts(request).of(snapshot)
     populated = sum(1 for cell in cells.values() if cell["beneficiaries"][COUNTED])
     return render(
         request,
@@ -64,9 +72,17 @@ async def province(
         sort=sort,
         name_column=NAME,
         populated=populated if who.district is None else None,
+        chart_map=tile_map(MEASURES.get(measure) or next(iter(MEASURES.values())), cells)
+        if who.district is None
+        else None,
+        measures=MEASURES,
+        walk=who.district is None,
+        sparks=past.sparks(WORDS[language(request)]) if past else {},
+        code="",
         heard=await _heard(here, who),
         silent_days=rules.SILENT_DAYS,
-        **await _shared(request, source, snapshot, who),
+        **beside(request, past, ""),
+        **await standing(request, source, snapshot, who),
     )
 
 
@@ -83,7 +99,7 @@ async def district(
     """One district in full. The list of businesses is for officers, not for those who only view."""
     if code not in DISTRICTS or not who.sees(code):
         raise Refused("not_found")
-    snapshot = await _snapshot(source, month)
+    snapshot = await snapshot_of(source, month)
     businesses = None
     if who.role is not Role.viewer:
         async with here.database.reading() as session:
@@ -93,17 +109,19 @@ async def district(
         "district.html",
         code=code,
         title=DISTRICTS[code].title,
+        **beside(request, await pasts(request).of(snapshot), code),
         cell=read_cell(snapshot.districts[code]),
         businesses=businesses,
         shown=BUSINESSES_SHOWN,
         after=after,
-        **await _shared(request, source, snapshot, who),
+        **await standing(request, source, snapshot, who),
     )
 
 
 @router.get("/business/{beneficiary_id}")
-async def business(request: Request, beneficiary_id: UUID, who: Reader, here: Here) -> Response:
-    """One business with the evidence for its growth class (UU 27/2022 Art. 34)."""
+async def business(request: Request, beneficiary_id: UUID, who: Reader, here: Here, day: Today) -> Response:
+    """One business with the evidence for its growth class (UU 27/2022 Art. 34); for officers its grants and visits."""
+    official = who.role is not Role.viewer
     async with here.database.reading() as session:
         found = await read_business(session, who, beneficiary_id)
         person = (
@@ -111,9 +129,17 @@ async def business(request: Request, beneficiary_id: UUID, who: Reader, here: He
                 session, "SELECT district_ref, status, unit FROM person WHERE beneficiary_id = :id", id=beneficiary_id
             )
         ).one()
+        grants = await _grants(session, beneficiary_id) if official else None
+        open_lines = Filters(beneficiary_id=beneficiary_id)
+        visits = (await read_page(session, day, open_lines, sort="due", limit=len(Reason))).lines if official else None
     return render(
         request,
         "business.html",
+        grants=grants,
+        visits=visits,
+        day=day,
+        said=sentence,
+        next_steps=NEXT_STEPS,
         who=who,
         person=person,
         district=DISTRICTS[found["district"]],
@@ -124,31 +150,15 @@ async def business(request: Request, beneficiary_id: UUID, who: Reader, here: He
     )
 
 
-async def _snapshot(source: Dashboards, month: str | None) -> Snapshot:
-    """Of a month that has reports, else Refused `not_found`. An empty `month` is the newest, as a form may send it."""
-    snapshot = await source.snapshot(None)
-    if not month or month == snapshot.month:
-        return snapshot
-    if month not in snapshot.months:
-        raise Refused("not_found")
-    return await source.snapshot(month)
-
-
-async def _shared(request: Request, source: Dashboards, snapshot: Snapshot, who: Caller) -> dict[str, object]:
-    """What every page of figures needs besides its figures."""
-    lag = await source.lag()
-    return {
-        "who": who,
-        "snapshot": snapshot,
-        "lag": lag,
-        "age": max(lag.seconds, (now() - lag.as_of).total_seconds()),
-        "stale_seconds": STALE_SECONDS,
-        "stream": True,
-        "segments": segments,
-        "grant_order": lambda grants: [(status, grants[status]) for status in GRANT_ORDER],
-        "rule": growth_rule(request),
-        "districts": DISTRICTS,
-    }
+async def _grants(session: AsyncSession, beneficiary_id: UUID) -> list[dict[str, Any]]:
+    """Of one person, newest step first, as the grants service last told of them."""
+    found = await run(
+        session,
+        """SELECT grant_id, kind, amount, fiscal_year, status, "on" FROM grant_now WHERE beneficiary_id = :id
+           ORDER BY "on" DESC, grant_id""",
+        id=beneficiary_id,
+    )
+    return [{**row, "day": date.fromisoformat(row["on"])} for row in found.mappings()]
 
 
 async def _heard(here: Context, who: Caller) -> list[Freshness] | None:

@@ -155,7 +155,7 @@
       return;
     }
     if (old.nodeType !== Node.ELEMENT_NODE || old.dataset.keep !== undefined) return;
-    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== "open" && name !== "tabindex") old.removeAttribute(name);
     for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
     let place = old.firstChild;
     for (const next of [...fresh.childNodes]) {

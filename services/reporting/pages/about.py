@@ -1,0 +1,27 @@
+"""About the numbers: what each means, by which rule, how fresh, how private."""
+
+from itertools import groupby
+
+from fastapi import APIRouter, Request, Response
+
+from services.reporting.api import Reader
+from services.reporting.figures import figures
+from services.reporting.pages.answers import Page, render
+from services.reporting.pages.present import From, standing
+from services.reporting.rule_versions import RULES
+from services.reporting.worklist_api import growth_rule
+
+router = APIRouter(route_class=Page, include_in_schema=False)
+
+
+@router.get("/about")
+async def about(request: Request, who: Reader, source: From) -> Response:
+    defined = figures(growth_rule(request))
+    snapshot = await source.snapshot(None)
+    return render(
+        request,
+        "about.html",
+        parts=[(part, list(some)) for part, some in groupby(defined, key=lambda figure: figure.key.split(".")[0])],
+        versions=sorted(RULES),
+        **await standing(request, source, snapshot, who) | {"stream": False},
+    )

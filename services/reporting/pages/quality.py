@@ -1,0 +1,92 @@
+"""Data quality: who is silent, what does not add up with what districts say they sent, what could not be read."""
+
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.reporting import rules
+from services.reporting.api import Reader
+from services.reporting.freshness import longest_silent_first, read_freshness
+from services.reporting.nightly import read_newest
+from services.reporting.pages.answers import Page, render
+from services.reporting.pages.present import From, Here, standing
+from services.reporting.worklist_rules import jakarta_day
+from shared.database import now, run
+from shared.events.catalogue import intake_topic
+from shared.events.districts import DISTRICTS
+from shared.manifests import read_day
+from shared.refusals import Refused
+
+DAYS = 7
+"""Manifests of so many days are on the page."""
+
+router = APIRouter(route_class=Page, include_in_schema=False)
+
+
+class Unread(NamedTuple):
+    """Of one district: records in quarantine, and events that wait for something not yet known."""
+
+    code: str
+    held: int
+    waiting: int
+
+
+@router.get("/quality")
+async def quality(request: Request, who: Reader, source: From, here: Here, day: str = "") -> Response:
+    """Of the districts the reader sees; `day` chooses the day of the manifests, by default yesterday."""
+    today = jakarta_day(now())
+    days = [today - timedelta(days=back) for back in range(DAYS)]
+    chosen = _chosen(day, days)
+    seen = [code for code in DISTRICTS if who.sees(code)]
+    async with here.database.reading(still=True) as session:
+        heard = longest_silent_first(await read_freshness(session, seen, now()))
+        proof = await read_newest(session)
+        manifests = await read_day(session, chosen, who.district)
+        unread = await _unread(session, seen)
+    return render(
+        request,
+        "quality.html",
+        heard=heard,
+        silent_days=rules.SILENT_DAYS,
+        proof=proof,
+        manifests=manifests,
+        apart=[found for found in manifests if _differs(found)],
+        chosen=chosen,
+        days=days,
+        unread=unread,
+        **await standing(request, source, await source.snapshot(None), who) | {"stream": False},
+    )
+
+
+def _chosen(day: str, days: list[date]) -> date:
+    """Raises Refused `not_found` for a day that is not on the page."""
+    if not day:
+        return days[1]
+    for known in days:
+        if known.isoformat() == day:
+            return known
+    raise Refused("not_found")
+
+
+def _differs(found: dict[str, Any]) -> bool:
+    expected, received = found["expected"], found["received"]
+    return any(expected[name] != received[name] for name in expected)
+
+
+async def _unread(session: AsyncSession, seen: list[str]) -> list[Unread]:
+    """Districts with something unread, of what is sent to reporting."""
+    held = await _by_topic(
+        session, "SELECT topic, count(*) AS records FROM quarantine WHERE state = 'held' GROUP BY topic"
+    )
+    waiting = await _by_topic(session, "SELECT topic, count(*) AS records FROM waiting GROUP BY topic")
+    found = [
+        Unread(code, held.get(topic, 0), waiting.get(topic, 0))
+        for code, topic in ((code, intake_topic("reporting", code)) for code in seen)
+    ]
+    return [one for one in found if one.held or one.waiting]
+
+
+async def _by_topic(session: AsyncSession, statement: str) -> dict[str, int]:
+    return {row.topic: row.records for row in await run(session, statement)}
