@@ -13,6 +13,8 @@ ONCE ?=
 FULL ?=
 SCALE ?= 1
 WORKERS ?= 1
+TO ?=
+FROM ?=
 ROLE ?= province_officer
 SUB ?= pembaca
 DISTRICT ?=
@@ -99,6 +101,16 @@ down: $(VENV)/dev ## Stop and remove the containers; volumes and secrets stay
 .PHONY: status
 status: $(VENV)/dev ## Each container, and whether it answers
 	@$(containers) status
+
+.PHONY: backup
+backup: $(VENV)/dev ## Log, databases, secrets and keys of the containers into a new folder: TO=dir
+	@$(if $(TO),,echo "into which new folder? e.g. make backup TO=/srv/berdaya-1"; exit 1)
+	@$(containers) backup $(TO)
+
+.PHONY: restore
+restore: $(VENV)/dev ## A backup in place of nothing: FROM=dir
+	@$(if $(FROM),,echo "from which folder? e.g. make restore FROM=/srv/berdaya-1"; exit 1)
+	@$(containers) restore $(FROM)
 
 .PHONY: compose
 compose: $(VENV)/dev ## Any other command of docker-compose: ARGS="logs --tail 20 registry"

@@ -1,6 +1,7 @@
 """python -m deploy.containers: Berdaya in containers, by docker-compose."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,7 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from deploy.containers import engine, images, secrets
+from deploy.containers import backup, engine, images, secrets
 from deploy.containers.compose import Compose
 from deploy.stack.bringup import environment_file
 from deploy.stack.console import say
@@ -72,6 +73,22 @@ def status(project: _Project = "berdaya") -> None:
     _show(stack)
     if any(it.health not in ("healthy", "") or it.exit_code for it in stack.containers()):
         raise typer.Exit(1)
+
+
+@app.command("backup")
+def _backup(to: Annotated[Path, typer.Argument(help="A new folder.")], project: _Project = "berdaya") -> None:
+    """Log, databases, secrets and keys into a new folder; what runs is stopped meanwhile."""
+    backup.take(Compose(_settings(), project), to)
+    say(f"backup: {to}. It holds every secret: lock it away.")
+
+
+@app.command("restore")
+def _restore(
+    frm: Annotated[Path, typer.Argument(help="A backup.", metavar="FROM")], project: _Project = "berdaya"
+) -> None:
+    """A backup in place of nothing: refused where there is state already."""
+    backup.restore(Compose(_settings(), project), frm)
+    say("restored; start it with `make up`")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

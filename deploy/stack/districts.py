@@ -49,9 +49,10 @@ def _addresses(settings: Settings, code: str) -> tuple[str, str]:
         raise StackError(f"no district {code}: the code has four digits, e.g. CODE=3522")
     addresses = read_environment(settings)
     try:
-        return addresses[ENVIRONMENT_NAMES[kafka.NAME]], addresses[ENVIRONMENT_NAMES[gateway.NAME]]
+        bootstrap, front = addresses[ENVIRONMENT_NAMES[kafka.NAME]], addresses[ENVIRONMENT_NAMES[gateway.NAME]]
     except KeyError:
-        raise StackError(f"no stack in {settings.var}: start it with `make stack`") from None
+        raise StackError(f"no stack in {settings.var}: start it with `make stack` or `make up`") from None
+    return bootstrap, settings.gateway_public.rstrip("/") or front
 
 
 def _folder(settings: Settings, code: str) -> Path:
