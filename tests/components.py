@@ -19,7 +19,7 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from deploy.containers import engine, images
-from deploy.stack import kafka, ports, postgres
+from deploy.stack import kafka, ports, postgres, redis
 from deploy.stack.components import Handle, start_kafka, start_postgres, start_redis
 from deploy.stack.errors import StackError, Unavailable
 from deploy.stack.files import DEPLOY
@@ -101,6 +101,13 @@ class Redis(RedisContainer):
         _on_loopback(self, self.port, port)
         options = "--bind 0.0.0.0 --protected-mode no --appendonly no --maxmemory 512mb --maxmemory-policy noeviction"
         self.with_command(["redis-server", *options.split(), "--save", ""])
+
+    def start(self) -> Self:
+        """Asked at the address that the tests get: testcontainers guesses another where it runs in a container."""
+        self._wait_strategy = None
+        super().start()
+        _await(redis.NAME, lambda: redis.probe(self.address), _PATIENCE)
+        return self
 
 
 _CONTAINERS: dict[str, Callable[[], ApacheKafka | Postgres | Redis]] = {

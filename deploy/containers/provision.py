@@ -26,6 +26,8 @@ def main() -> None:
 
 
 def _provision(state: Path) -> None:
+    # Also where docker-compose was started by hand, past the check of `make up`: nothing starts before this has ended.
+    secrets.require_secret([*secrets.postgres(state).iterdir(), *passwords.folder(state).iterdir()])
     words = {path.name: path.read_text().strip() for path in secrets.postgres(state).iterdir()}
     with step("databases and roles"):
         admin = _POSTGRES.format(password=quote(words["admin"], safe=""))

@@ -5,6 +5,7 @@ users are not known on this machine.
 """
 
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from deploy.stack import passwords, principals
@@ -37,8 +38,13 @@ def make(var: Path) -> None:
 
 def check(var: Path) -> None:
     """Raises StackError unless every secret is there, long, and no other's too."""
+    require_secret(_files(var))
+
+
+def require_secret(paths: Iterable[Path]) -> None:
+    """Raises StackError unless each of these is there, long, and no other's too."""
     seen: dict[str, Path] = {}
-    for path in _files(var):
+    for path in paths:
         if not path.is_file():
             raise StackError(f"no secret at {path}: `make secrets` makes what is missing")
         word = path.read_text().strip()
