@@ -167,6 +167,13 @@ format: $(VENV)/dev ## Format and mend what can be mended
 test: $(VENV)/dev ## Everything, on real Kafka, PostgreSQL, Redis and Chromium; installs what is missing
 	@$(PY) -m pytest
 
+# Those that speak to the components and do not kill them: what a container could change.
+CONTAINED = $(addprefix tests/integration/test_,log.py consumer.py inbox.py outbox.py database.py live.py migrations.py)
+
+.PHONY: test-containers
+test-containers: $(VENV)/dev ## The tests of log, consumer, inbox, outbox and databases again, on containers
+	@BERDAYA_TEST_BY=containers $(PY) -m pytest $(CONTAINED)
+
 .PHONY: bench
 bench: $(VENV)/dev ## Speed, as ratios in one run; ARGS="--quick", ARGS="--only reads", ARGS=--help
 	@$(PY) -m benchmarks $(ARGS)
