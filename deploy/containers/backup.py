@@ -49,8 +49,8 @@ def restore(stack: Compose, frm: Path) -> None:
         raise StackError(f"{stack.settings.var / here[0]} is there: move it away, the backup has its own")
     for name in _KEPT:
         shutil.copytree(frm / name, stack.settings.var / name)
-    stack.do("up", "--no-start")  # makes the volumes, as docker-compose names and labels them
     for volume in VOLUMES:
+        _make(stack, volume)
         with step(f"{volume} restored"):
             _in_volume(stack, volume, frm, f"tar -C /volume -xpf /backup/{volume}.tar")
 
@@ -63,6 +63,13 @@ def _in_volume(stack: Compose, volume: str, backup: Path, command: str, *, read_
         "run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "sh", *where,
         images.POSTGRES, "-euc", command, patience=_PATIENCE,
     )  # fmt: skip
+
+
+def _make(stack: Compose, volume: str) -> None:
+    """As docker-compose names and labels it, which by itself would make it only with all containers, in their order."""
+    labels = {"com.docker.compose.project": stack.project, "com.docker.compose.volume": volume}
+    words = [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
+    engine.docker("volume", "create", *words, f"{stack.project}_{volume}")
 
 
 def _exists(volume: str) -> bool:
