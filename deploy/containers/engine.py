@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -14,6 +15,8 @@ from deploy.stack.files import locked
 
 NAME = "engine"
 _PATIENCE = 60.0
+_ours: dict[int, subprocess.Popen[bytes]] = {}
+"""Engines that this process started, to be waited for when they end."""
 _PACKAGES = {"dockerd": "docker.io", "iptables": "iptables", "docker-compose": "docker-compose"}
 
 
@@ -42,7 +45,11 @@ def bring_up(var: Path) -> int | None:
 
 def take_down(pid: int) -> None:
     """Ends an engine that `bring_up` started, and all its containers."""
-    os.kill(pid, 15)
+    if (process := _ours.pop(pid, None)) is not None:
+        process.terminate()
+        process.wait(_PATIENCE)
+        return
+    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE
     while succeeds(("kill", "-0", str(pid))):
         if time.monotonic() > deadline:
@@ -68,6 +75,7 @@ def _start(log: Path) -> int:
         process = subprocess.Popen(  # noqa: S603 - Debian's own program
             (dockerd,), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         )
+    _ours[process.pid] = process
     return _awaited(process.pid, log, process)
 
 
