@@ -12,6 +12,9 @@ PORT ?= 8000
 ONCE ?=
 FULL ?=
 SCALE ?= 1
+WORKERS ?= 1
+TO ?=
+FROM ?=
 ROLE ?= province_officer
 SUB ?= pembaca
 DISTRICT ?=
@@ -22,6 +25,8 @@ SERVICE ?= reporting
 ARGS ?=
 # Where the state lies: in VAR, else of whatever was started last (demo: var/demo, run: var/local, stack: var).
 STATE = $(if $(VAR),$(VAR),$(or $(shell cat var/current 2>/dev/null),var/demo))
+# What a district is let into: the containers or the stack, whichever was started last.
+RUNNING = $(or $(VAR),$(filter var/compose,$(shell cat var/current 2>/dev/null)),var)
 started = $(if $(VAR),,@mkdir -p var && echo $(1) > var/current)
 
 .PHONY: help
@@ -48,6 +53,7 @@ $(VENV)/dev: requirements-dev.lock | $(VENV)/bin/python
 lock: $(VENV)/dev ## Pin all dependencies again, with hashes (after a change in pyproject.toml)
 	@$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe -o requirements.lock pyproject.toml
 	@$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --extra stack --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	@$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --extra image -c requirements-dev.lock -o requirements-image.lock pyproject.toml
 	@for peer in benchmarks/peers/*/requirements.in; do (cd $$(dirname $$peer) && $(CURDIR)/$(VENV)/bin/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe -o requirements.lock requirements.in) || exit 1; done
 
 # --- run ---------------------------------------------------------------------------------------------------------
@@ -71,10 +77,51 @@ stack: $(VENV)/dev ## Kafka, PostgreSQL, Redis, the services and the gateway as 
 stack-down: $(VENV)/dev ## Stop the stack; its state stays
 	@$(if $(VAR),BERDAYA_VAR=$(VAR)) $(PY) -m deploy.stack down
 
+# --- containers: where they run, this environment only steers them ------------------------------------------------
+
+containers = $(if $(VAR),BERDAYA_VAR=$(VAR)) $(PY) -m deploy.containers
+
+.PHONY: images
+images: $(VENV)/dev ## A container engine and all images, pulled or made here; a second run takes seconds
+	@$(containers) images
+
+.PHONY: secrets
+secrets: $(VENV)/dev ## Passwords and keys of the containers, one file each: [VAR=…]
+	@$(containers) secrets
+
+.PHONY: up
+up: $(VENV)/dev ## Everything in containers, by docker-compose: [WORKERS=n] [PORT=n] [VAR=…]
+	$(call started,var/compose)
+	@BERDAYA_GATEWAY_PORT=$(PORT) $(containers) up --workers $(WORKERS)
+
+.PHONY: down
+down: $(VENV)/dev ## Stop and remove the containers; volumes and secrets stay
+	@$(containers) down
+
+.PHONY: status
+status: $(VENV)/dev ## Each container, and whether it answers
+	@$(containers) status
+
+.PHONY: backup
+backup: $(VENV)/dev ## Log, databases, secrets and keys of the containers into a new folder: TO=dir
+	@$(if $(TO),,echo "into which new folder? e.g. make backup TO=/srv/berdaya-1"; exit 1)
+	@$(containers) backup $(TO)
+
+.PHONY: restore
+restore: $(VENV)/dev ## A backup in place of nothing: FROM=dir
+	@$(if $(FROM),,echo "from which folder? e.g. make restore FROM=/srv/berdaya-1"; exit 1)
+	@$(containers) restore $(FROM)
+
+.PHONY: compose
+compose: $(VENV)/dev ## Any other command of docker-compose: ARGS="logs --tail 20 registry"
+	@$(containers) compose $(ARGS)
+
+# --- districts, readers, operation -------------------------------------------------------------------------------
+
 .PHONY: district
-district: $(VENV)/dev ## A district's own door on the stack: CODE=3522 [ROTATE=1 | REVOKE=1] [VAR=…]
+district: $(VENV)/dev ## A district's own door on stack or containers: CODE=3522 [ROTATE=1 | REVOKE=1] [VAR=…]
 	@$(if $(CODE),,echo "which district? e.g. make district CODE=3522"; exit 1)
-	@$(if $(VAR),BERDAYA_VAR=$(VAR)) $(PY) -m deploy.stack district $(CODE) $(if $(ROTATE),--rotate) $(if $(REVOKE),--revoke)
+	@BERDAYA_VAR=$(RUNNING) $(PY) -m deploy.stack district $(CODE) $(if $(ROTATE),--rotate) $(if $(REVOKE),--revoke)
 
 .PHONY: token
 token: $(VENV)/runtime ## A token alone: ROLE=… SUB=… [DISTRICT=…] [VAR=…]
@@ -119,7 +166,15 @@ format: $(VENV)/dev ## Format and mend what can be mended
 
 .PHONY: test
 test: $(VENV)/dev ## Everything, on real Kafka, PostgreSQL, Redis and Chromium; installs what is missing
-	@$(PY) -m pytest
+	@$(PY) -m pytest --ignore tests/containers
+
+# Those that speak to the components and do not kill them: what a container could change.
+CONTAINED = $(addprefix tests/integration/test_,log.py consumer.py inbox.py outbox.py database.py live.py migrations.py)
+
+.PHONY: test-containers
+test-containers: $(VENV)/dev ## docker-compose whole, then the tests of log, consumer, inbox, outbox and databases on containers
+	@REQUIRE=engine $(PY) -m pytest tests/containers
+	@BERDAYA_TEST_BY=containers $(PY) -m pytest $(CONTAINED)
 
 .PHONY: bench
 bench: $(VENV)/dev ## Speed, as ratios in one run; ARGS="--quick", ARGS="--only reads", ARGS=--help

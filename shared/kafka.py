@@ -81,6 +81,9 @@ class KafkaLog:
         try:
             async with self._answering():
                 await self._require(await self._start(), topics)
+            # To join is to wait for members that died without a word, as long as their session lasts. Who gave up
+            # sooner would leave one more such member behind, and the group would never come together.
+            async with self._answering(self._session_ms / 1000):
                 await consumer.start()
             yield KafkaSubscription(consumer, listener, positions)
         finally:
@@ -164,10 +167,10 @@ class KafkaLog:
         }
 
     @asynccontextmanager
-    async def _answering(self) -> AsyncIterator[None]:
-        """Raises LogUnavailable when Kafka does not answer within bounded time."""
+    async def _answering(self, waiting: float = 0) -> AsyncIterator[None]:
+        """Raises LogUnavailable when Kafka does not answer within bounded time, `waiting` seconds for others apart."""
         try:
-            async with asyncio.timeout(_SEND_SECONDS):
+            async with asyncio.timeout(_SEND_SECONDS + waiting):
                 yield
         except (KafkaError, TimeoutError, OSError) as error:
             raise LogUnavailable(f"Kafka at {self._servers}: {error!r}") from error

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
+from urllib.parse import quote
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,6 +21,11 @@ class KafkaLogin(NamedTuple):
         return self.password_file.read_text().strip()
 
 
+def with_password(url: str, password: str) -> str:
+    """The address of a database with the password of the role that it names."""
+    return url.replace("@", f":{quote(password, safe='')}@", 1)
+
+
 class Settings(BaseSettings):
     """One service process. Each field is `BERDAYA_<NAME>` in the environment."""
 
@@ -36,6 +42,9 @@ class Settings(BaseSettings):
     database: str | None = Field(
         default=None,
         description="postgresql+asyncpg://… or sqlite+aiosqlite:///…; by default one SQLite file per service.",
+    )
+    database_password_file: Path | None = Field(
+        default=None, description="The file with the password of the role in `database`, which then has none itself."
     )
     redis: str | None = Field(
         default=None, description="redis://… for dashboard snapshots; by default they stay in the process."
@@ -89,7 +98,11 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        return self.database or f"sqlite+aiosqlite:///{(self.var / f'{self.service}.db').resolve()}"
+        """Raises OSError when the password's file cannot be read."""
+        found = self.database or f"sqlite+aiosqlite:///{(self.var / f'{self.service}.db').resolve()}"
+        if self.database_password_file is None:
+            return found
+        return with_password(found, self.database_password_file.read_text().strip())
 
     @property
     def keys(self) -> Path:

@@ -1,7 +1,8 @@
 """The real components, started at first use and shared by the session; where one cannot be had, a skip that says why.
 
 An address in the environment (BERDAYA_TEST_KAFKA, BERDAYA_TEST_POSTGRES, BERDAYA_TEST_REDIS) is used as it is. A
-component named in REQUIRE (`REQUIRE=kafka,postgres,redis,chromium`) fails the tests that need it instead of skipping.
+component named in REQUIRE (`REQUIRE=kafka,postgres,redis,chromium,engine`) fails the tests that need it instead of
+skipping.
 """
 
 import os
@@ -9,16 +10,20 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from deploy.stack.components import Handle, StackError, start_kafka, start_postgres, start_redis
+from deploy.containers import engine, images
+from deploy.stack.errors import StackError
+from deploy.stack.files import ROOT
+from tests.components import Started, start, way
 
-_START: dict[str, Callable[..., Handle]] = {"kafka": start_kafka, "postgres": start_postgres, "redis": start_redis}
 _told: dict[str, str] = {}
 
 
 class Components:
-    def __init__(self, folder: pytest.TempPathFactory) -> None:
+    def __init__(self, folder: pytest.TempPathFactory, prepare: Callable[[], None]) -> None:
+        """`prepare` brings up what containers need."""
         self._folder = folder
-        self._handles: dict[str, Handle] = {}
+        self._prepare = prepare
+        self._handles: dict[str, Started] = {}
         self._missing: dict[str, str] = {}
 
     def address(self, name: str) -> str:
@@ -42,8 +47,10 @@ class Components:
 
     def _start(self, name: str) -> None:
         try:
-            self._handles[name] = _START[name](self._folder.mktemp(name))
-            _told[name] = "real, a process of its own"
+            if way() == "containers":
+                self._prepare()
+            self._handles[name] = start(name, self._folder.mktemp(name))
+            _told[name] = "real, a container" if way() == "containers" else "real, a process of its own"
         except StackError as error:
             self._missing[name] = str(error)
 
@@ -62,10 +69,31 @@ def present(name: str, what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def components(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Components]:
-    found = Components(tmp_path_factory)
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A container engine that answers; one that was brought up for the tests ends with them."""
+    try:
+        pid = engine.bring_up(tmp_path_factory.mktemp("engine"))
+    except StackError as error:
+        absent("engine", str(error))
+    present("engine", "real, already running" if pid is None else "real, a process of its own")
+    yield
+    if pid is not None:
+        engine.take_down(pid)
+
+
+@pytest.fixture(scope="session")
+def components(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Components]:
+    def engine_and_images() -> None:
+        request.getfixturevalue("docker")
+        images.make(ROOT / "var" / "images")
+
+    found = Components(tmp_path_factory, engine_and_images)
     yield found
     found.stop()
+
+
+def pytest_configure() -> None:
+    way()
 
 
 @pytest.fixture
@@ -88,5 +116,5 @@ def redis_url(components: Components) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("components")
-    for name in ("kafka", "postgres", "redis", "chromium"):
+    for name in ("kafka", "postgres", "redis", "chromium", "engine"):
         terminalreporter.line(f"{name:9} {_told.get(name, 'not used by the tests chosen')}")

@@ -9,7 +9,6 @@ from deploy.stack import doors, gateway, kafka, passwords, principals, quotas, t
 from deploy.stack.bringup import ENVIRONMENT_NAMES, read_environment
 from deploy.stack.errors import StackError
 from deploy.stack.files import DEPLOY, ROOT, render, write_private
-from deploy.stack.quotas import java_properties
 from deploy.stack.settings import Settings
 from shared.database import now
 from shared.events.districts import DISTRICTS
@@ -50,9 +49,10 @@ def _addresses(settings: Settings, code: str) -> tuple[str, str]:
         raise StackError(f"no district {code}: the code has four digits, e.g. CODE=3522")
     addresses = read_environment(settings)
     try:
-        return addresses[ENVIRONMENT_NAMES[kafka.NAME]], addresses[ENVIRONMENT_NAMES[gateway.NAME]]
+        bootstrap, front = addresses[ENVIRONMENT_NAMES[kafka.NAME]], addresses[ENVIRONMENT_NAMES[gateway.NAME]]
     except KeyError:
-        raise StackError(f"no stack in {settings.var}: start it with `make stack`") from None
+        raise StackError(f"no stack in {settings.var}: start it with `make stack` or `make up`") from None
+    return bootstrap, settings.gateway_public.rstrip("/") or front
 
 
 def _folder(settings: Settings, code: str) -> Path:
@@ -64,7 +64,7 @@ def _write(settings: Settings, code: str, *, bootstrap: str, front: str, login: 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = now()
     write_private(folder / "client.properties", _librdkafka_properties(bootstrap, login))
-    write_private(folder / "java.properties", java_properties(bootstrap, login))
+    write_private(folder / "java.properties", _java_properties(bootstrap, login))
     write_private(folder / "token", _token(settings, code))
     values = _values(code, front, made)
     for name in _EXAMPLES:
@@ -94,6 +94,16 @@ def _librdkafka_properties(bootstrap: str, login: KafkaLogin) -> str:
         "sasl.mechanism=SCRAM-SHA-512\n"
         f"sasl.username={login.user}\n"
         f"sasl.password={login.password()}\n"
+    )
+
+
+def _java_properties(bootstrap: str, login: KafkaLogin) -> str:
+    module = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    return (
+        f"bootstrap.servers={bootstrap}\n"
+        "security.protocol=SASL_PLAINTEXT\n"
+        "sasl.mechanism=SCRAM-SHA-512\n"
+        f'sasl.jaas.config={module} required username="{login.user}" password="{login.password()}";\n'
     )
 
 

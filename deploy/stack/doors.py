@@ -52,5 +52,5 @@ def _administrator(bootstrap: str, state_dir: Path) -> AdminClient:
     """Raises Unavailable at once when the broker does not answer: the client itself would try for a minute."""
     login = passwords.login(state_dir, passwords.ADMIN)
     if (silence := kafka.probe(bootstrap, login)) is not None:
-        raise Unavailable(kafka.NAME, f"{silence}; start it with `make stack`")
+        raise Unavailable(kafka.NAME, f"{silence}; start it with `make stack` or `make up`")
     return access.administrator(bootstrap, login)

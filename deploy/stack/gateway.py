@@ -26,7 +26,11 @@ def prepare(state_dir: Path, *, port: int, upstreams: Mapping[str, int], port_va
         "USER": "user www-data;" if os.geteuid() == 0 else "",
         "HOME": str(home),
         "LISTEN": f"{ports.LOOPBACK}:{port}",
-        **{name.upper(): f"{ports.LOOPBACK}:{upstream}" for name, upstream in upstreams.items()},
+        "WHEREABOUTS": "\n    ".join(
+            f"upstream {name} {{ server {ports.LOOPBACK}:{upstream}; keepalive 16; }}"
+            for name, upstream in upstreams.items()
+        ),
+        **{name.upper(): name for name in upstreams},
     }
     configuration.write_text(render(DEPLOY / NAME / "nginx.conf", values))
     clean = ("/bin/sh", "-c", _START, str(home / "nginx.pid"), pkill)

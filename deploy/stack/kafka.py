@@ -128,7 +128,7 @@ def _admit(state_dir: Path, jvm: tuple[str, ...], node: _Node) -> None:
 
 def probe(address: str, login: KafkaLogin | None) -> str | None:
     """None when the broker has joined its cluster and clients are served."""
-    if not ports.accepts(ports.of(address)):
+    if not ports.accepts(address):
         return f"nothing listens at {address}"
     try:
         brokers = access.administrator(address, login).list_topics(timeout=5).brokers
@@ -139,8 +139,13 @@ def probe(address: str, login: KafkaLogin | None) -> str | None:
 
 def _jvm() -> tuple[str, ...]:
     java = _java()
-    jars = libraries(java)
-    return (java, f"-XX:SharedArchiveFile={jars / _ARCHIVE}", *_classpath(jars))
+    folder = libraries(java)
+    return (java, f"-XX:SharedArchiveFile={folder / _ARCHIVE}", *_classpath(folder))
+
+
+def jars() -> Path:
+    """The folder with Kafka's jars, Java and they fetched where missing."""
+    return libraries(_java())
 
 
 def libraries(java: str) -> Path:

@@ -3,7 +3,7 @@
 import errno
 import random
 import socket
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from deploy.stack.errors import PortInUse, StackError
 
@@ -36,10 +36,10 @@ def require_free(component: str, port: int, variable: str | None = None) -> None
         raise PortInUse(component, port, variable)
 
 
-def accepts(port: int) -> bool:
-    """Whether something listens there; costs no process and no client library."""
+def accepts(address: str) -> bool:
+    """Whether something listens there, at a URL or host:port; costs no process and no client library."""
     try:
-        socket.create_connection((LOOPBACK, port), timeout=1).close()
+        socket.create_connection((_host(address), of(address)), timeout=1).close()
     except OSError:
         return False
     return True
@@ -47,7 +47,15 @@ def accepts(port: int) -> bool:
 
 def of(address: str) -> int:
     """The port of a URL or of host:port."""
-    port = urlsplit(address if "://" in address else f"//{address}").port
+    port = _split(address).port
     if port is None:
         raise StackError(f"no port in {address}")
     return port
+
+
+def _host(address: str) -> str:
+    return _split(address).hostname or LOOPBACK
+
+
+def _split(address: str) -> SplitResult:
+    return urlsplit(address if "://" in address else f"//{address}")

@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.stack import debian, ports
+from deploy.stack import debian, ports, roles
 from deploy.stack.commands import run, succeeds
 from deploy.stack.errors import Unavailable
 from deploy.stack.files import DEPLOY, write_private
@@ -56,7 +56,7 @@ def prepare(state_dir: Path, *, port: int, port_variable: str | None = None) -> 
 
 def probe(url: str) -> str | None:
     """None when it answers a query."""
-    if not ports.accepts(ports.of(url)):
+    if not ports.accepts(url):
         return f"nothing listens on port {ports.of(url)}"
     try:
         _psql(url, "SELECT 1;")
@@ -67,13 +67,7 @@ def probe(url: str) -> str | None:
 
 def provision(component: Component) -> None:
     """Roles, databases and the passwords on file; safe to run again while they are in use."""
-    script = (DEPLOY / NAME / "provision.sql").read_text()
-    passwords = {role: urlsplit(component.addresses[role]).password for role in ROLES}
-    # By standard input, so that no password is seen in a process list.
-    _psql(
-        component.address,
-        "".join(f"\\set role {role}\n\\set password {passwords[role]}\n{script}" for role in ROLES),
-    )
+    roles.provision(component.address, {role: str(urlsplit(component.addresses[role]).password) for role in ROLES})
 
 
 def _url(role: str, password: str, port: int, database: str) -> str:

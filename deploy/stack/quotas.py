@@ -1,13 +1,17 @@
-"""How fast a user may send and read: slowed down beyond it, never refused. Set by Kafka's own ConfigCommand, because
-confluent-kafka cannot."""
+"""How fast a user may send and read: slowed down beyond it, never refused. By Kafka's own request for it, because
+confluent-kafka has no quotas and Kafka's command for them would bring a JVM into the image of the services."""
 
-import re
+import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import Array, Boolean, Float64, Int16, Int32, Schema, String
 
 from deploy.stack import kafka, passwords
-from deploy.stack.files import write_private
+from deploy.stack.errors import Unavailable
 from deploy.stack.principals import SERVICES
 from shared.settings import KafkaLogin
 
@@ -17,51 +21,72 @@ Rates = Mapping[str, float]
 EACH_DISTRICT: Rates = {"producer_byte_rate": 2 * 1024 * 1024, "consumer_byte_rate": 4 * 1024 * 1024}
 """Of every user without rates of its own: some two thousand events a second."""
 UNLIMITED: Rates = dict.fromkeys(EACH_DISTRICT, 1e12)
-_DEFAULT = ""
-_SAID = re.compile(r"^Quota configs for (?:the default user-principal|user-principal '(.+?)') are (.+)$", re.MULTILINE)
-_COMMAND = "kafka.admin.ConfigCommand"
+_DEFAULT = None
 
 
 def provision(bootstrap: str, state_dir: Path) -> None:
-    """The default for districts, and none for the services and the administrator; changes only what is not so."""
-    wanted: dict[str, Rates] = {_DEFAULT: EACH_DISTRICT} | dict.fromkeys((*SERVICES, passwords.ADMIN), UNLIMITED)
-    there = read(bootstrap, state_dir)
-    for user, rates in wanted.items():
-        if there.get(user) != rates:
-            _alter(bootstrap, state_dir, user, rates)
+    """The default for districts, and none for the services and the administrator. Safe to run again.
+
+    Raises Unavailable when the broker refuses.
+    """
+    wanted: dict[str | None, Rates] = {_DEFAULT: EACH_DISTRICT} | dict.fromkeys((*SERVICES, passwords.ADMIN), UNLIMITED)
+    login = passwords.login(state_dir, passwords.ADMIN)
+    with ThreadPoolExecutor(1) as apart:  # whoever calls may have an event loop of its own
+        apart.submit(asyncio.run, _alter(bootstrap, login, wanted)).result()
 
 
-def read(bootstrap: str, state_dir: Path) -> dict[str, Rates]:
-    """By user; "" is the default of all others."""
-    said = _run(bootstrap, state_dir, "--describe", "--entity-type", "users")
-    return {user or _DEFAULT: _rates(rates) for user, rates in _SAID.findall(said)}
+async def _alter(bootstrap: str, login: KafkaLogin, wanted: Mapping[str | None, Rates]) -> None:
+    client = AIOKafkaClient(
+        bootstrap_servers=bootstrap,
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_plain_username=login.user,
+        sasl_plain_password=login.password(),
+    )
+    try:
+        await client.bootstrap()
+        answer = await client.send(client.get_random_node(), _AlterClientQuotas(wanted))
+    finally:
+        await client.close()
+    for code, why, entity in answer.entries:
+        if code:
+            raise Unavailable(kafka.NAME, f"no rates for {entity[0][1] or 'districts'}: {why or f'error {code}'}")
 
 
-def java_properties(bootstrap: str, login: KafkaLogin) -> str:
-    """How a Java client signs in."""
-    module = "org.apache.kafka.common.security.scram.ScramLoginModule"
-    return (
-        f"bootstrap.servers={bootstrap}\n"
-        "security.protocol=SASL_PLAINTEXT\n"
-        "sasl.mechanism=SCRAM-SHA-512\n"
-        f'sasl.jaas.config={module} required username="{login.user}" password="{login.password()}";\n'
+_ENTITY = ("entity", Array(("entity_type", String("utf-8")), ("entity_name", String("utf-8"))))
+
+
+class _AlterClientQuotasResponse(Response):  # type: ignore[misc]  # aiokafka ships no types
+    API_KEY = 49
+    API_VERSION = 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("entries", Array(("error_code", Int16), ("error_message", String("utf-8")), _ENTITY)),
     )
 
 
-def _rates(said: str) -> Rates:
-    return {name: float(value) for name, _, value in (each.strip().partition("=") for each in said.split(","))}
+class _AlterClientQuotasRequest(RequestStruct):  # type: ignore[misc]  # aiokafka ships no types
+    API_KEY = 49
+    API_VERSION = 0
+    RESPONSE_TYPE = _AlterClientQuotasResponse
+    SCHEMA = Schema(
+        (
+            "entries",
+            Array(_ENTITY, ("ops", Array(("key", String("utf-8")), ("value", Float64), ("remove", Boolean)))),
+        ),
+        ("validate_only", Boolean),
+    )
 
 
-def _alter(bootstrap: str, state_dir: Path, user: str, rates: Rates) -> None:
-    whom = ("--entity-name", user) if user else ("--entity-default",)
-    chosen = ",".join(f"{name}={value:.0f}" for name, value in rates.items())
-    _run(bootstrap, state_dir, "--alter", "--entity-type", "users", *whom, "--add-config", chosen)
+class _AlterClientQuotas(Request[_AlterClientQuotasRequest]):  # type: ignore[misc]  # aiokafka ships no types
+    """Each user's rates, in one request; None is the default of all others."""
 
+    API_KEY = 49
 
-def _run(bootstrap: str, state_dir: Path, *arguments: str) -> str:
-    """The password goes by a file, since everyone on the machine can read a process's arguments."""
-    with TemporaryDirectory(dir=passwords.folder(state_dir)) as place:
-        signing_in = Path(place) / "admin.properties"
-        write_private(signing_in, java_properties(bootstrap, passwords.login(state_dir, passwords.ADMIN)))
-        where = ("--bootstrap-server", bootstrap, "--command-config", str(signing_in))
-        return kafka.tool(_COMMAND, *where, *arguments)
+    def __init__(self, wanted: Mapping[str | None, Rates]) -> None:
+        self._entries = [
+            ([("user", user)], [(name, rate, False) for name, rate in rates.items()]) for user, rates in wanted.items()
+        ]
+
+    def build(self, request: type[_AlterClientQuotasRequest]) -> _AlterClientQuotasRequest:
+        return request(self._entries, False)

@@ -1,6 +1,7 @@
 """What the locked broker refuses, asked for by real clients, and what it lets pass. Nothing refused leaves a trace."""
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it offers t
 
 from deploy.stack import doors, kafka, passwords, quotas
 from deploy.stack.components import StackError, Unavailable, start_kafka
+from deploy.stack.files import write_private
 from deploy.stack.process import family
 from deploy.stack.topics import provision_topics
 from services.registry.tables import METADATA
@@ -339,12 +341,37 @@ def test_no_password_is_seen_in_files_that_others_read_in_arguments_or_in_logs(b
 
 def test_a_district_that_sends_too_fast_is_slowed_down_and_a_service_is_not(broker: Locked) -> None:
     quotas.provision(broker.address, broker.state_dir)
-    assert quotas.read(broker.address, broker.state_dir) == {
+    quotas.provision(broker.address, broker.state_dir)
+    assert _rates_by_kafka_s_own_command(broker) == {
         "": quotas.EACH_DISTRICT,
         **dict.fromkeys((*SERVICES, passwords.ADMIN), quotas.UNLIMITED),
     }
     assert _slowed_down(broker.as_(f"district-{A}"))
     assert not _slowed_down(broker.as_("registry"))
+
+
+def _rates_by_kafka_s_own_command(broker: Locked) -> dict[str, dict[str, float]]:
+    """By user; "" is the default of all others."""
+    login = broker.login(passwords.ADMIN)
+    module = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    signing_in = login.password_file.with_name("admin.properties")
+    write_private(
+        signing_in,
+        f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\n"
+        f'sasl.jaas.config={module} required username="{login.user}" password="{login.password()}";\n',
+    )
+    where = ("--bootstrap-server", broker.address, "--command-config", str(signing_in))
+    try:
+        said = kafka.tool("kafka.admin.ConfigCommand", *where, "--describe", "--entity-type", "users")
+    finally:
+        signing_in.unlink()
+    line = re.compile(
+        r"^Quota configs for (?:the default user-principal|user-principal '(.+?)') are (.+)$", re.MULTILINE
+    )
+    return {
+        user: {name: float(rate) for name, _, rate in (each.strip().partition("=") for each in rates.split(","))}
+        for user, rates in line.findall(said)
+    }
 
 
 def _slowed_down(client: Client) -> bool:

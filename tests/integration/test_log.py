@@ -20,6 +20,7 @@ from shared.log import Log, LogUnavailable, Partition, TooLarge
 from tests.conftest import Components, absent
 from tests.integration.logs import (
     PATIENCE_SECONDS,
+    SESSION_SECONDS,
     Logs,
     Member,
     append_elsewhere,
@@ -237,6 +238,20 @@ async def test_a_member_that_dies_is_replaced(logs: Logs) -> None:
             dies.kill()
             await log.append(numbered(topic, [1]))
             assert numbers(await take(lives, 1)) == [1]
+
+
+async def test_who_comes_after_a_death_waits_as_long_as_the_dead_is_taken_for_alive(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever gives up sooner, and comes again, is one more of the dead: a group that never comes together."""
+    log, topic = logs.open(), logs.topic()
+    await log.append(numbered(topic, [0]))
+    async with Member(logs, [topic]) as dies:
+        assert numbers(await dies.take(1)) == [0]
+        dies.kill()
+        monkeypatch.setattr("shared.kafka._SEND_SECONDS", SESSION_SECONDS * 2 / 3)
+        async with log.subscribe(logs.group, [topic], from_the_start) as lives:
+            assert numbers(await take(lives, 1)) == [0]
 
 
 @pytest.mark.parametrize("database", [2, 7], ids=["the database is behind", "the database is ahead"])

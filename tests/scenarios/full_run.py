@@ -37,7 +37,7 @@ BY_LOG = frozenset(code for code in DISTRICTS if int(code) % 2)
 SESSION_SECONDS = 3
 """So soon Kafka gives the partitions of a killed worker to the next one."""
 _PAUSE = 0.2
-_NO_ANSWER = frozenset({502, 503})
+_NO_ANSWER = frozenset({502, 503, 504})
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import make_url
 
 from shared.settings import KafkaLogin, Settings
 
@@ -29,3 +30,13 @@ def test_a_user_without_a_password_or_the_reverse_is_refused(
     monkeypatch.setenv(f"BERDAYA_KAFKA_{name}", value)
     with pytest.raises(ValidationError, match="go together"):
         Settings(service="grants")
+
+
+def test_a_database_s_password_may_lie_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("s/e:c@r%et\n")
+    settings = Settings(
+        service="grants", database="postgresql+asyncpg://grants@postgres/grants", database_password_file=file
+    )
+    url = make_url(settings.database_url)
+    assert (url.username, url.password, url.host, url.database) == ("grants", "s/e:c@r%et", "postgres", "grants")

@@ -1,0 +1,1 @@
+"""The whole of Berdaya in containers: an engine, images, secrets, docker-compose."""

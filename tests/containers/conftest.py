@@ -1,0 +1,20 @@
+"""One stack on a container engine, installed by the guide's own commands."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.containers.stack import Stack, commands_of
+
+
+@pytest.fixture(scope="package")
+def stack(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """After docs/install.md."""
+    found = Stack(tmp_path_factory.mktemp("installed"))
+    try:
+        for commands in commands_of("install.md"):
+            said = found.done(commands)
+        assert '"no_consent"' in said, said
+        yield found
+    finally:
+        found.compose.do("down", "-v", "-t", "2")

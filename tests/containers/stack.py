@@ -1,0 +1,92 @@
+"""Berdaya in containers as somebody at a server runs it, in a folder and on ports of its own."""
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from deploy.containers import engine
+from deploy.containers.compose import Compose, Container
+from deploy.stack import ports
+from deploy.stack.files import ROOT
+from deploy.stack.settings import Settings
+
+_PATIENCE = 600
+
+
+class Stack:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.var = folder / "compose"
+        settings = Settings(
+            var=self.var,
+            kafka_port=ports.choose(),
+            postgres_port=ports.choose(),
+            redis_port=ports.choose(),
+            gateway_port=ports.choose(),
+        )
+        self.compose = Compose(settings, f"berdaya-{secrets.token_hex(3)}")
+        self._environment = (
+            os.environ
+            | dict(self.compose.environment)
+            | {
+                "VAR": str(self.var),
+                "BERDAYA_SESSION_TIMEOUT": "10",  # so soon the partitions of who was killed go to another
+                "PORT": str(settings.gateway_port),
+                "PYTHONPATH": str(ROOT),
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            }
+        )
+
+    @property
+    def gateway(self) -> str:
+        return f"http://{ports.LOOPBACK}:{self.compose.settings.gateway_port}"
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        return dict(line.split("=", 1) for line in (self.var / "stack.env").read_text().splitlines())
+
+    def do(self, command: str) -> subprocess.CompletedProcess[str]:
+        """As somebody types it in the repository; what lies under `var` in a guide lies in this stack's folder."""
+        return subprocess.run(
+            ["bash", "-euc", re.sub(r"\bvar/(?=compose|backup)", f"{self.folder}/", command)],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+
+    def done(self, command: str) -> str:
+        """What it printed; it must succeed."""
+        done = self.do(command)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def container(self, service: str, number: int = 1) -> Container:
+        """The numbered one of a service."""
+        return [it for it in self.compose.containers() if it.service == service][number - 1]
+
+    def inspect(self, container: Container) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.json.decode(engine.docker("inspect", container.name))[0]
+        return found
+
+    def log(self, container: Container) -> str:
+        return engine.docker("logs", "-t", container.name)
+
+    def tell_last_words(self) -> None:
+        """Of each container, for whoever reads of a failure."""
+        for it in self.compose.containers():
+            print(f"--- {it.name}: {it.state} {it.health}", *self.log(it).splitlines()[-30:], sep="\n")
+
+
+def commands_of(guide: str) -> list[str]:
+    """The commands of a page of docs, block by block."""
+    return re.findall(r"^```sh\n(.+?)^```", (ROOT / "docs" / guide).read_text(), re.MULTILINE | re.DOTALL)

@@ -1,0 +1,190 @@
+"""A province in containers: installed by its guide, told the story while containers die, stopped, moved, operated."""
+
+import json
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from deploy.containers.compose import WORKER
+from deploy.local.province import METADATA, Province
+from deploy.local.publishers import Publishers
+from deploy.stack import doors
+from deploy.stack.passwords import ADMIN, login
+from deploy.story.driver import steps
+from deploy.story.generate import generate
+from shared.database import Database
+from shared.events.districts import DISTRICTS
+from shared.kafka import KafkaLog
+from tests import oracle
+from tests.containers.stack import Stack, commands_of
+from tests.containers.strikes import Strikes, crashed, frozen, killed
+from tests.scenarios.comparison import differing, wrong_receipts
+from tests.scenarios.full_run import Gateway, PatientLog, PatientPublishers, PatientTold
+from tests.scenarios.telling import Told, without_moment
+
+pytestmark = pytest.mark.timeout(900)
+in_one_loop = pytest.mark.asyncio(loop_scope="module")
+
+SCALE = 0.1
+MONTHS = (None, "2026-10", "2026-03", "2025-07")
+"""None: the newest."""
+LONG_RUNNING = {"kafka", "postgres", "redis", "registry", "grants", "reporting-web", WORKER, "gateway"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def told(stack: Stack) -> AsyncIterator[Told]:
+    """After the story, during which each container died once and a worker stood still."""
+    story = generate(scale=SCALE)
+    strikes = Strikes(
+        [
+            frozen(stack, WORKER, 2),
+            crashed(stack, WORKER),
+            *(killed(stack, name) for name in ("registry", "grants", "reporting-web", "kafka")),
+            *(killed(stack, name) for name in ("gateway", "postgres", "redis")),
+        ],
+        steps(story),
+    )
+    addresses = stack.addresses
+    async with AsyncExitStack() as closing:
+        log = PatientLog(KafkaLog(addresses["KAFKA"], login=login(stack.var, ADMIN)))
+        closing.push_async_callback(log.close)
+        logins = doors.open_districts(addresses["KAFKA"], stack.var, sorted(DISTRICTS))
+        publishers = Publishers(addresses["KAFKA"], logins)
+        closing.push_async_callback(publishers.close)
+        databases = {name: Database(addresses[f"DATABASE_{name.upper()}"], pool=2) for name in METADATA}
+        for database in databases.values():
+            closing.push_async_callback(database.close)
+        gateway = Gateway({name: f"{stack.gateway}/{name}" for name in METADATA})
+        client = await closing.enter_async_context(
+            httpx.AsyncClient(transport=gateway, base_url="http://province", timeout=30)
+        )
+        found = PatientTold(
+            client,
+            Province(stack.var, log, databases, {}),
+            log,
+            publishers=PatientPublishers(publishers),
+            by_log=frozenset(DISTRICTS),
+        )
+        try:
+            async with strikes.falling():
+                await found.tell(story, strikes.progress)
+        except BaseException:
+            stack.tell_last_words()
+            raise
+        yield found
+
+
+@in_one_loop
+async def test_the_story_is_told_to_the_last_rupiah_though_every_container_died(told: Told, stack: Stack) -> None:
+    stack.compose.wait()
+    office = oracle.after(generate(scale=SCALE))
+    for month in MONTHS:
+        shown = json.loads(await told.dashboard(month))
+        del shown["version"], shown["as_of"], shown["lag"]
+        assert differing(oracle.dashboard(office, month), shown) == []
+    receipts = await told.receipts()
+    trial = {key for key in receipts if "contoh" in key[1]}  # of the guide
+    assert wrong_receipts(told, office, {key: receipts[key] for key in receipts.keys() - trial}, at_least=True) == []
+    assert stack.done("make reconcile").count("0 differences") == 2
+
+
+@in_one_loop
+async def test_the_page_is_read_through_the_gateway_by_a_link(told: Told, stack: Stack) -> None:
+    link = stack.done("make sign-in ROLE=province_officer").strip()
+    async with httpx.AsyncClient(follow_redirects=True, timeout=30) as reader:
+        button = await reader.get(link)
+        assert button.status_code == httpx.codes.OK
+        ticket = httpx.URL(link).params["ticket"]
+        page = await reader.post(f"{stack.gateway}/sign-in", data={"ticket": ticket}, headers={"Origin": stack.gateway})
+    assert page.status_code == httpx.codes.OK
+    assert "Bojonegoro" in page.text and "Surabaya" in page.text
+
+
+@in_one_loop
+async def test_stopped_and_started_again_it_shows_the_same(told: Told, stack: Stack) -> None:
+    before = await dashboards(told)
+    stack.done("make down")
+    assert stack.compose.containers() == []
+    assert stack.do("make status").returncode != 0
+    stack.done("make up WORKERS=2")
+    assert await dashboards(told) == before
+
+
+def test_no_container_may_more_than_it_must(told: Told, stack: Stack) -> None:
+    found = {it.service: stack.inspect(it) for it in stack.compose.containers()}
+    assert found.keys() > LONG_RUNNING
+    for name, it in found.items():
+        host = it["HostConfig"]
+        assert it["Config"]["User"] not in ("", "0", "root"), name
+        assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["CapAdd"], name
+        assert "no-new-privileges:true" in host["SecurityOpt"] and not host["Privileged"], name
+        assert 0 < host["Memory"] <= 1 << 30, name
+        assert (host["RestartPolicy"]["Name"] == "unless-stopped") is (name in LONG_RUNNING), name
+        assert bool(it["Config"].get("Healthcheck")) is (name in LONG_RUNNING), name
+        seen_from_outside = {bind["HostIp"] for binds in (host["PortBindings"] or {}).values() for bind in binds}
+        assert (seen_from_outside <= {"127.0.0.1"}) is (name != "gateway"), name
+
+
+def test_root_is_in_no_container(told: Told, stack: Stack) -> None:
+    for it in stack.compose.containers():
+        if it.state == "running":
+            pid = stack.inspect(it)["State"]["Pid"]
+            status = Path(f"/proc/{pid}/status").read_text().splitlines()
+            uid = next(line.split()[1] for line in status if line.startswith("Uid:"))
+            capabilities = next(int(line.split()[1], 16) for line in status if line.startswith("CapEff:"))
+            assert uid != "0" and capabilities == 0, it.name
+
+
+def test_no_secret_is_seen_in_what_the_engine_tells_of_containers_or_images(told: Told, stack: Stack) -> None:
+    folders = (stack.var / "secrets" / "kafka", stack.var / "secrets" / "postgres", stack.var / "keys")
+    words = [path.read_text().strip() for folder in folders for path in folder.iterdir()]
+    assert len(words) >= 11
+    for it in stack.compose.containers():
+        told_of_it = json.dumps(stack.inspect(it)) + stack.log(it)
+        assert not [word for word in words if word in told_of_it], it.name
+
+
+def test_the_image_says_what_it_is(stack: Stack) -> None:
+    said = subprocess.run(["docker", "run", "--rm", "berdaya"], capture_output=True, text=True, check=True).stdout
+    name, version, commit = said.split()
+    assert (name, version.count(".")) == ("Berdaya", 2) and commit != "unknown"
+    labels = json.loads(stack_labels("berdaya"))
+    assert labels["org.opencontainers.image.revision"] == commit
+
+
+@in_one_loop
+async def test_the_guide_for_operators_is_true(told: Told, stack: Stack) -> None:
+    """To its end, at which all was given up and came back from the backup."""
+    before = await dashboards(told)
+    looked, restarted, upgraded, redriven, rebuilt, *moved = commands_of("operations.md")
+    assert stack.done(looked).count("0 differences") == 2
+    stack.done(restarted)
+    stack.done(upgraded)
+    left = stack.do(redriven)  # the story has a record that nobody can read
+    assert left.returncode != 0 and "1 in quarantine" in left.stdout and "1 left in quarantine" in left.stdout
+    printed = stack.done(rebuilt)
+    assert "0 growth classes were wrong" in printed and printed.count("0 differences") == 2
+    for commands in moved:
+        stack.done(commands)
+    assert (stack.folder / "compose-before").is_dir()
+    assert await dashboards(told) == before
+    assert stack.done("make reconcile").count("0 differences") == 2
+    over = stack.do("make backup TO=var/backup-1")
+    assert over.returncode != 0 and "never written over" in over.stderr
+    over = stack.do("make restore FROM=var/backup-1")
+    assert over.returncode != 0 and "is there" in over.stderr
+
+
+async def dashboards(told: Told) -> list[bytes]:
+    """Apart from what two equal runs need not share."""
+    return [without_moment(await told.dashboard(month)) for month in MONTHS]
+
+
+def stack_labels(image: str) -> str:
+    command = ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

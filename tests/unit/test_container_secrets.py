@@ -1,0 +1,59 @@
+"""The secrets of the containers: made once, and refused when they are none."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.containers import secrets
+from deploy.stack.errors import StackError
+
+
+def files(var: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(var)): path.read_bytes() for path in var.rglob("*") if path.is_file()}
+
+
+def test_each_is_made_once_and_stays(tmp_path: Path) -> None:
+    secrets.make(tmp_path)
+    made = files(tmp_path)
+    assert made.keys() == {
+        *(f"secrets/kafka/{user}" for user in ("admin", "broker", "registry", "grants", "reporting")),
+        *(f"secrets/postgres/{role}" for role in ("admin", "registry", "grants", "reporting")),
+        "keys/token-signing.jwk",
+        "keys/nik.key",
+    }
+    assert len(set(made.values())) == len(made)
+    (tmp_path / "secrets" / "postgres" / "grants").unlink()
+    secrets.make(tmp_path)
+    again = files(tmp_path)
+    assert {name for name in made if made[name] != again[name]} == {"secrets/postgres/grants"}
+
+
+def test_only_their_owner_enters_the_folders_and_containers_read_the_files(tmp_path: Path) -> None:
+    secrets.make(tmp_path)
+    for path in tmp_path.rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o444), path
+
+
+@pytest.mark.parametrize("word", ["", "berdaya", "postgres", "changeme" * 4, "a" * 64, "password\n"])
+def test_a_default_or_weak_word_is_refused(tmp_path: Path, word: str) -> None:
+    secrets.make(tmp_path)
+    path = tmp_path / "secrets" / "postgres" / "registry"
+    path.unlink()
+    path.write_text(word)
+    for refuses in (secrets.check, secrets.make):
+        with pytest.raises(StackError, match="registry is no secret"):
+            refuses(tmp_path)
+
+
+def test_one_word_for_two_doors_is_refused(tmp_path: Path) -> None:
+    secrets.make(tmp_path)
+    first, second = (tmp_path / "secrets" / "kafka" / name for name in ("grants", "reporting"))
+    second.unlink()
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(StackError, match="is the same as"):
+        secrets.check(tmp_path)
+
+
+def test_without_secrets_it_says_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="make secrets"):
+        secrets.check(tmp_path)
