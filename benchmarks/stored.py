@@ -18,6 +18,7 @@ _PERSON = {
     "district_ref": "text",
     "version": "int",
     "status": "text",
+    "said_status": "text",
     "ppks_group": "text",
     "sex": "text",
     "birth_year": "int",
@@ -57,7 +58,7 @@ def _person(code: str, number: int) -> tuple[Any, ...]:
     known = ref(code, number)
     group, sex, trade = (part[number // len(DISTRICTS) % len(part)] for part in (_GROUPS, _SEXES, _TRADES))
     return (
-        *(beneficiary_id(code, known), code, known, 1, "ex_client", group, sex, 1990, "", trade),
+        *(beneficiary_id(code, known), code, known, 1, "ex_client", "ex_client", group, sex, 1990, "", trade),
         *("insufficient", 0),
     )
 

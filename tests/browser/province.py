@@ -118,9 +118,9 @@ def _reports(chance: random.Random, person: _Person) -> Iterator[_Report]:
 async def _insert_people(session: AsyncSession, people: Sequence[_Person]) -> None:
     await set_wise(
         session,
-        """INSERT INTO person (beneficiary_id, district, district_ref, status, unit, version, ppks_group, sex,
-                               birth_year, disabilities, skills, growth_class, growth_version, cohort)
-           SELECT r.id, r.district, r.ref, r.status, r.unit, 1, r.ppks, r.sex, 1985, r.disability, r.trade,
+        """INSERT INTO person (beneficiary_id, district, district_ref, status, said_status, unit, version, ppks_group,
+                               sex, birth_year, disabilities, skills, growth_class, growth_version, cohort)
+           SELECT r.id, r.district, r.ref, r.status, r.status, r.unit, 1, r.ppks, r.sex, 1985, r.disability, r.trade,
                   'insufficient', 0, 0 FROM {rows} WHERE true""",
         {"id": "uuid", "district": "text", "ref": "text", "status": "text", "unit": "text"}
         | dict.fromkeys(("ppks", "sex", "disability", "trade"), "text"),

@@ -164,10 +164,10 @@ async def add_people(database: Database, district: str, refs: list[str], unit: s
         for ref in refs:
             await run(
                 session,
-                """INSERT INTO person (beneficiary_id, district, district_ref, version, status, ppks_group, sex,
-                                       birth_year, disabilities, skills, unit, growth_class, growth_version)
-                   VALUES (:id, :district, :ref, 1, 'ex_client', 'disability', 'female', 1985, '', 'sewing', :unit,
-                           'insufficient', 0)""",
+                """INSERT INTO person (beneficiary_id, district, district_ref, version, status, said_status, ppks_group,
+                                       sex, birth_year, disabilities, skills, unit, growth_class, growth_version)
+                   VALUES (:id, :district, :ref, 1, 'ex_client', 'ex_client', 'disability', 'female', 1985, '',
+                           'sewing', :unit, 'insufficient', 0)""",
                 id=beneficiary_id(district, ref),
                 district=district,
                 ref=ref,
