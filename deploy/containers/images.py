@@ -76,7 +76,7 @@ def version() -> str:
     return found
 
 
-def commit() -> str:
+def source_version() -> str:
     """Of the working tree, with a mark when it has changes; `unknown` outside a repository."""
     if shutil.which("git") is None:
         return "unknown"
@@ -196,13 +196,13 @@ def _make_services(work: Path) -> None:
     sources = [path for top in ("shared", "services") for path in (ROOT / top).rglob("*") if path.is_file()]
     sources += [path for top in ("stack", "containers") for path in (DEPLOY / top).glob("*.py")]
     of = [path for path in sources if "__pycache__" not in path.parts]
-    commit_, base = commit(), docker("image", "inspect", "--format", "{{.Id}}", PYTHON)
-    made = _Made(SERVICES, [*of, lock, ROOT / "Dockerfile", ROOT / ".dockerignore"], words=f"{commit_} {base}")
+    commit, base = source_version(), docker("image", "inspect", "--format", "{{.Id}}", PYTHON)
+    made = _Made(SERVICES, [*of, lock, ROOT / "Dockerfile", ROOT / ".dockerignore"], words=f"{commit} {base}")
     if made.is_there():
         return
     _fetch_wheels(lock, work / "wheels")
-    made.build(ROOT, "--build-arg", f"VERSION={version()}", "--build-arg", f"COMMIT={commit_}")
-    docker("tag", SERVICES, f"{SERVICES}:{commit_}")
+    made.build(ROOT, "--build-arg", f"VERSION={version()}", "--build-arg", f"COMMIT={commit}")
+    docker("tag", SERVICES, f"{SERVICES}:{commit}")
 
 
 def _fetch_wheels(lock: Path, folder: Path) -> None:
