@@ -20,7 +20,7 @@ from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 from sqlalchemy.util import await_only
 
 from shared.events.envelope import format_time
-from shared.wal import PATIENCE, enter_wal
+from shared.wal import PATIENCE, enter_wal, patiently
 
 _SERVER_SETTINGS = {
     "application_name": "berdaya",
@@ -236,7 +236,8 @@ def _sqlite(url: str) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
         write = connection.get_execution_options().get("berdaya_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        driver = connection.connection.driver_connection
+        await_only(patiently(driver, "BEGIN IMMEDIATE" if write else "BEGIN"))
 
     return engine
 

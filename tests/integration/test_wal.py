@@ -7,7 +7,7 @@ from time import time
 
 import aiosqlite
 
-from shared.wal import PATIENCE, enter_wal
+from shared.wal import PATIENCE, enter_wal, patiently
 
 _FILES = 30
 _APART = 0.03
@@ -28,13 +28,15 @@ async def test_all_who_open_a_new_file_at_the_same_moment_may_write_to_it(tmp_pa
 async def _race(folder: Path, begin: float) -> None:
     for number in range(_FILES):
         connection = await aiosqlite.connect(folder / f"{number}.db", isolation_level=None, timeout=PATIENCE)
-        while time() < begin + number * _APART:
-            pass
-        await enter_wal(connection)
-        await connection.execute("BEGIN IMMEDIATE")
-        await connection.execute("CREATE TABLE IF NOT EXISTS seen (process INTEGER)")
-        await connection.execute("COMMIT")
-        await connection.close()
+        try:
+            while time() < begin + number * _APART:
+                pass
+            await enter_wal(connection)
+            await patiently(connection, "BEGIN IMMEDIATE")
+            await connection.execute("CREATE TABLE IF NOT EXISTS seen (process INTEGER)")
+            await connection.execute("COMMIT")
+        finally:
+            await connection.close()  # its thread would keep the process from ever ending
 
 
 if __name__ == "__main__":
