@@ -4,8 +4,27 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database import set_wise
+
 Pairs = Callable[[Collection[UUID]], Awaitable[Iterable[tuple[UUID, UUID]]]]
 """All pairs decided to be the same in which one of these people is."""
+
+
+async def pairs_of(session: AsyncSession, statement: str, people: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    """`Pairs` as a table has them. `statement` selects both ids from a table `p` with first_id, second_id and same."""
+    rows = [(who,) for who in sorted(people)]
+    if not rows:
+        return []
+    found = [
+        pair
+        for column in ("first_id", "second_id")
+        for pair in await set_wise(
+            session, f"{statement} JOIN {{rows}} ON p.{column} = r.id WHERE p.same", {"id": "uuid"}, rows
+        )
+    ]
+    return [(UUID(str(first)), UUID(str(second))) for first, second in found]
 
 
 async def groups(people: Collection[UUID], pairs_of: Pairs) -> dict[UUID, frozenset[UUID]]:

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from copy import copy
 from datetime import UTC, datetime
 from typing import Any
@@ -67,6 +67,8 @@ class Database:
         self.url = url
         self.engine: AsyncEngine = _postgres(url, pool) if url.startswith("postgresql") else _sqlite(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        # Writers of one process take turns here: SQLite's own waiting is sleeping and trying again.
+        self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._limit: float | None = None
         self._open: WeakSet[Any] = WeakSet()
         if not self.is_sqlite:
@@ -75,7 +77,11 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session whose work is committed when the block ends, and undone when it raises."""
-        async with asyncio.timeout(self._limit), AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with (
+            asyncio.timeout(self._limit),
+            self._turn,
+            AsyncSession(self.engine, expire_on_commit=False) as session,
+        ):
             await session.connection(execution_options={"berdaya_write": True})
             yield session
             try:
@@ -292,12 +298,17 @@ async def run_many(session: AsyncSession, statement: str, rows: Sequence[Mapping
         )
 
 
+def is_alone(session: AsyncSession) -> bool:
+    """Does nobody else write as long as this transaction does? So it is on SQLite: there is nothing to lock."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
 async def lock_districts(session: AsyncSession, codes: Iterable[str]) -> None:
     """Hold these districts until the transaction ends: who decides from a person's state and who changes it take turns.
 
-    Taken in order, before anything is read. On SQLite a writer is alone anyway.
+    Taken in order, before anything is read.
     """
-    if session.get_bind().dialect.name == "sqlite":
+    if is_alone(session):
         return
     await run(
         session,
@@ -309,7 +320,7 @@ async def lock_districts(session: AsyncSession, codes: Iterable[str]) -> None:
 
 async def try_lock_districts(session: AsyncSession, codes: Iterable[str]) -> bool:
     """Hold these districts too, as far as nobody else does: False when one is in other hands. Never waits."""
-    if session.get_bind().dialect.name == "sqlite":
+    if is_alone(session):
         return True
     held = await run(
         session,

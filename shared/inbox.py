@@ -18,6 +18,7 @@ from shared.events.clock import TIME_IN_FUTURE, judge_clock
 from shared.events.control import MANIFEST
 from shared.events.districts import DISTRICTS
 from shared.events.envelope import Record, microseconds, source_district
+from shared.events.facts import DuplicateDecided
 from shared.events.receipts import Answer, Verdict
 from shared.inbox_rows import Arrival, Seen
 from shared.telemetry import Metrics
@@ -255,6 +256,8 @@ def _districts_of(arrival: Arrival) -> Collection[str]:
     if arrival.key.district:
         return (arrival.key.district,)
     fact = arrival.event and arrival.event.data
+    if isinstance(fact, DuplicateDecided):
+        return ("",)  # rare, and the person may have a third record anywhere
     return getattr(fact, "districts", None) or (getattr(fact, "district", ""),)
 
 

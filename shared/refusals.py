@@ -76,6 +76,10 @@ TITLES: dict[str, Sentence] = {
         "Pemberi persetujuan pertama memilih sumber dana lain; gunakan yang sama.",
         "The first approver chose another source of funds; name the same one.",
     ),
+    "letter_not_printable": Sentence(
+        "Surat ini memuat tanda yang tidak ada pada huruf PDF; cetak halaman .html-nya.",
+        "This letter holds a character that the fonts of the PDF lack; print its .html page.",
+    ),
     "document_not_due": Sentence(
         "Surat ini belum ada, atau tidak lagi berlaku, pada status bantuan sekarang.",
         "This letter does not exist yet, or no longer, in the present status of the grant.",

@@ -28,6 +28,7 @@ from deploy.story.generate import generate, live
 from deploy.story.months import END, WIB
 from services.grants.reconcile import differences
 from services.reporting.pages import sign_in_link
+from services.reporting.public import freeze
 from services.reporting.reconcile import reconcile as reconcile_reporting
 from shared.database import Database, now
 from shared.database import run as db_run
@@ -221,6 +222,7 @@ async def _tell(doors: Doors, province: Province, scale: float) -> None:
             lambda: until_quiet(province.log, province.databases, TOPICS),
             lambda title, many: bar.update(task, advance=many, description=title),
         )
+    await freeze(province.databases["reporting"], now())  # a day's story has no night whose proof would release it
     told.touch()
 
 

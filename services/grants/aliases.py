@@ -8,31 +8,33 @@ the hands of who holds that person's district.
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.grants.tables import Grant, Suspicion
-from shared.aliases import groups
-from shared.database import run
+from services.grants.tables import Grant
+from shared.aliases import groups, pairs_of
+from shared.database import is_alone, run
 
 _ALIASES = 0x6265726461796106
 
 
 async def lock_aliases(session: AsyncSession) -> None:
-    """Until the transaction ends. On SQLite a writer is alone."""
-    if session.get_bind().dialect.name != "sqlite":
+    """Until the transaction ends."""
+    if not is_alone(session):
         await run(session, "SELECT pg_advisory_xact_lock(:lock)", lock=_ALIASES)
 
 
 async def hold(session: AsyncSession, people: Collection[UUID]) -> None:
     """Take the lock if any of these people, whose districts the caller holds, is on record under another id too."""
-    if people and await _pairs_of(session, people):
+    if not is_alone(session) and await _pairs_of(session, people):
         await lock_aliases(session)
 
 
 async def hold_of(session: AsyncSession, grants: Collection[UUID]) -> None:
     """As `hold`, of the people of these grants."""
+    if is_alone(session):
+        return
     found = await session.scalars(select(col(Grant.beneficiary_id)).where(col(Grant.id).in_(grants)).distinct())
     await hold(session, found.all())
 
@@ -40,15 +42,11 @@ async def hold_of(session: AsyncSession, grants: Collection[UUID]) -> None:
 async def same_as(session: AsyncSession, people: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
     """Of each of these people all records that are the same person, at least the own one."""
 
-    async def pairs_of(some: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
+    async def pairs(some: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
         return await _pairs_of(session, some)
 
-    return {who: frozenset((who,)) for who in people} | await groups(people, pairs_of)
+    return {who: frozenset((who,)) for who in people} | await groups(people, pairs)
 
 
 async def _pairs_of(session: AsyncSession, people: Collection[UUID]) -> list[tuple[UUID, UUID]]:
-    first, second = col(Suspicion.first_id), col(Suspicion.second_id)
-    found = await session.execute(
-        select(first, second).where(col(Suspicion.same), or_(first.in_(people), second.in_(people)))
-    )
-    return [(one, other) for one, other in found]
+    return await pairs_of(session, "SELECT p.first_id, p.second_id FROM suspicions p", people)

@@ -145,8 +145,14 @@ async def _suspected(session: AsyncSession, records: Mapping[UUID, frozenset[UUI
     found = await session.execute(
         select(first, second).where(col(Suspicion.undecided), or_(first.in_(numbers), second.in_(numbers)))
     )
-    pairs = [frozenset(pair) for pair in found]
-    return {person for person, group in records.items() if any(len(pair & group) == 1 for pair in pairs)}
+    whose = {record: group for group in records.values() for record in group}
+    doubted = {
+        whose[one]
+        for first, second in found
+        for one, other in ((first, second), (second, first))
+        if one in whose and other not in whose[one]
+    }
+    return {person for person, group in records.items() if group in doubted}
 
 
 async def _people(session: AsyncSession, records: Mapping[UUID, frozenset[UUID]]) -> dict[UUID, criteria.Person]:

@@ -33,9 +33,9 @@ async def approve_batch(
     numbers: Sequence[UUID],
     total: int,
     note: str,
-    fund: Fund = Fund.apbd_provinsi,
+    fund: Fund | None = None,
 ) -> Batch:
-    """Approve these grants in this order, all from one fund.
+    """Approve these grants in this order, from this fund, or each from that which `approve` would choose.
 
     Raises Refused, nothing changed, and names each grant that stands in the way. Each is held against what a single
     approval is held against, and against those before it in the list.
@@ -58,7 +58,7 @@ async def approve_batch(
     rules.batch_total(total=total, amounts=[grant.amount for grant in grants])
     stamp = Stamp(who.sub, now())
     for grant in grants:
-        grant.fund = fund.value
+        grant.fund = _fund(grant, trail, fund).value
     await budgets.reserve(session, grants, stamp)
     return await _approve(session, grants, stamp, note)
 
@@ -85,7 +85,7 @@ async def _trail(session: AsyncSession, numbers: Collection[UUID]) -> Trail:
     return trail
 
 
-def _refusal(who: Caller, grant: Grant | None, trail: Trail, judge: Judge, fund: Fund) -> dict[str, Any] | None:
+def _refusal(who: Caller, grant: Grant | None, trail: Trail, judge: Judge, fund: Fund | None) -> dict[str, Any] | None:
     """Why this grant cannot be approved here and now; None: it can, and counts as aid for those after it."""
     if grant is None:
         return {"code": "not_found"}
@@ -95,13 +95,18 @@ def _refusal(who: Caller, grant: Grant | None, trail: Trail, judge: Judge, fund:
     try:
         rules.step(GrantStatus(grant.status), "approve")
         rules.four_eyes("approve", who.sub, verifier=verifier, approvers=approvers)
-        rules.fund_of(wanted=fund, chosen=Fund(grant.fund), approvals=len(approvers))
+        _fund(grant, trail, fund)
         rules.criteria_met(judge.judge(grant))
         rules.last_approver(amount=grant.amount, approvers=len(approvers) + 1)
     except Refused as refused:
         return {"code": refused.code, **refused.detail}
     judge.bind(grant)
     return None
+
+
+def _fund(grant: Grant, trail: Trail, wanted: Fund | None) -> Fund:
+    approvals = sum(step == "approve" for step, _ in trail.get(grant.id, ()))
+    return rules.fund_of(wanted=wanted, chosen=Fund(grant.fund), approvals=approvals)
 
 
 async def _approve(session: AsyncSession, grants: Sequence[Grant], stamp: Stamp, note: str) -> Batch:

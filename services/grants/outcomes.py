@@ -1,6 +1,6 @@
 """What came of a grant of training or marketing, as officers put it on record: the newest is in force, all stay."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -50,7 +50,7 @@ async def record(
     return grant
 
 
-async def in_force(session: AsyncSession, grants: Collection[UUID]) -> dict[UUID, Outcome]:
-    """The newest outcome of each of these grants that has one."""
+async def of(session: AsyncSession, grants: Collection[UUID]) -> Sequence[Outcome]:
+    """All that was said of these grants, the newest of each last."""
     found = await session.scalars(select(Outcome).where(col(Outcome.grant_id).in_(grants)).order_by(col(Outcome.id)))
-    return {outcome.grant_id: outcome for outcome in found}
+    return found.all()

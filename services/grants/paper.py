@@ -9,6 +9,7 @@ import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.grants.letters import Letter
+from shared.refusals import Refused
 
 _FOLDER = Path(__file__).parent / "templates"
 _PAGE = Environment(
@@ -28,20 +29,25 @@ def page(letter: Letter) -> str:
 
 
 async def pdf(letter: Letter, *, issued_at: datetime) -> bytes:
-    """The same letter is the same bytes. Set beside the event loop: it takes some hundredths of a second."""
+    """The same letter is the same bytes. Raises Refused `letter_not_printable`.
+
+    Set beside the event loop: it takes some hundredths of a second."""
     return await asyncio.to_thread(_pdf, letter, issued_at)
 
 
 def _pdf(letter: Letter, issued_at: datetime) -> bytes:
     content = msgspec.json.encode(letter._asdict() | _inner(letter)).decode()
-    found = typst.compile(
-        _SHEET,
-        format="pdf",
-        sys_inputs={"letter": content},
-        pdf_standards="ua-1",
-        timestamp=issued_at.replace(microsecond=0),
-        ignore_system_fonts=True,
-    )
+    try:
+        found = typst.compile(
+            _SHEET,
+            format="pdf",
+            sys_inputs={"letter": content},
+            pdf_standards="ua-1",
+            timestamp=issued_at.replace(microsecond=0),
+            ignore_system_fonts=True,
+        )
+    except typst.TypstError as error:  # a character that its fonts lack, which a screen reader could not name either
+        raise Refused("letter_not_printable") from error
     assert isinstance(found, bytes), "one document was asked for"
     return found
 

@@ -12,6 +12,12 @@ from shared.aliases import first_of, groups
 
 async def aliases_of(session: AsyncSession, people: Collection[UUID]) -> Mapping[UUID, UUID]:
     """For whom of these another record stands, that one."""
+    found = {who: first_of(group) for who, group in (await same_as(session, people)).items()}
+    return {who: first for who, first in found.items() if first != who}
+
+
+async def same_as(session: AsyncSession, people: Collection[UUID]) -> Mapping[UUID, frozenset[UUID]]:
+    """Of each of these people all records that are the same person; who is on record once is left out."""
 
     async def pairs_of(some: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
         found = await session.execute(
@@ -21,5 +27,4 @@ async def aliases_of(session: AsyncSession, people: Collection[UUID]) -> Mapping
         )
         return [(first, second) for first, second in found]
 
-    found = {who: first_of(group) for who, group in (await groups(people, pairs_of)).items()}
-    return {who: first for who, first in found.items() if first != who}
+    return await groups(people, pairs_of)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.aid import aid_of
+from services.registry.aliases import same_as
 from services.registry.keys import NikKeys
 from services.registry.proof import prove
 from services.registry.tables import PERSON
@@ -53,7 +54,9 @@ async def look_up(session: AsyncSession, keys: NikKeys, who: Caller, nik: str) -
     )
     holders = found.all()
     seen = [row for row in holders if who.sees(row.district)]
-    helped = await aid_of(session, [row.beneficiary_id for row in holders])
+    records = {row.beneficiary_id for row in holders}
+    aliases = await same_as(session, records)
+    helped = await aid_of(session, records.union(*aliases.values()))
     return Known(
         known=bool(holders),
         elsewhere=any(row.district != who.district for row in holders) if who.district else False,

@@ -65,10 +65,12 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     nightly = Nightly(database, node.metrics, node.logger, proves=settings.role != "web")
     node.background["nightly"] = nightly.run
     node.alarms.append(nightly.alarm)
+    node.background["listener"] = live.listen
     if settings.role != "worker":
-        node.background["listener"] = live.listen
         node.background["past"] = past.run
     if settings.role != "web":
         node.background["announcer"] = announcer.run
-        node.background["releasing"] = Releasing(database, progress, node.metrics, node.logger).run
+        releasing = Releasing(database, live, node.metrics, node.logger)
+        node.background["releasing"] = releasing.run
+        node.alarms.append(releasing.alarm)
     return node

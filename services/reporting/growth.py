@@ -35,7 +35,10 @@ class Classes:
         if not self._adopted:
             left = await run(session, f"{_OTHER_RULE} LIMIT 1", version=self._rule.version)
             self._adopted = left.first() is None
-        return not self._adopted or bool(await _take(session, districts, 1))
+        if not self._adopted:
+            return True
+        anywhere = await run(session, "SELECT 1 FROM growth_due LIMIT 1")
+        return anywhere.first() is not None and bool(await _take(session, districts, 1))
 
     async def settle(self, session: AsyncSession, districts: Collection[str]) -> bool:
         """Compute what is due in these districts, up to a bound. True when more is left.
@@ -75,7 +78,7 @@ async def _take(session: AsyncSession, districts: Collection[str], most: int) ->
     found = await set_wise(
         session,
         """SELECT p.no, p.district FROM growth_due d JOIN person p ON p.no = d.person_no
-           JOIN {rows} ON p.district = r.code ORDER BY p.district, p.no LIMIT :most""",
+           WHERE p.district IN (SELECT r.code FROM {rows}) ORDER BY p.district, p.no LIMIT :most""",
         {"code": "text"},
         [(code,) for code in districts],
         most=most,

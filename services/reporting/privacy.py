@@ -29,7 +29,7 @@ class Arc(NamedTuple):
     least: int
 
 
-class NotPrivate(Exception):
+class NotPrivate(ValueError):
     """A hidden cell could be worked out: nothing may be published."""
 
 
@@ -48,7 +48,7 @@ def chain(
             for pair, people in table.items():
                 found[pair[side]] += people
             if side == 0 and place and _without_nothing(found) != _without_nothing(sums[place]):
-                raise ValueError(f"the tables beside {layers[place]} count different people")
+                raise NotPrivate(f"the tables beside {layers[place]} count different people")
             sums[place + side] = {**dict.fromkeys(sums[place + side], 0), **found}
     total = sum(sums[0].values())
     cells: dict[Cell, Arc] = {(): Arc(_END, _START, total, min(least.values()))}

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting import cohorts, views
 from services.reporting.views import ALIAS, COUNTED
-from shared.aliases import first_of, groups
+from shared.aliases import first_of, groups, pairs_of
 from shared.database import run, set_wise, try_lock_districts
 from shared.events import facts, receipts
 from shared.events.catalogue import Event
@@ -103,17 +103,10 @@ async def _people(session: AsyncSession, people: Iterable[UUID]) -> Sequence[Any
 
 
 async def _same(session: AsyncSession, people: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
-    async def pairs_of(some: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
-        rows = [(who,) for who in sorted(some)]
-        statement = "SELECT p.first_id, p.second_id FROM {rows} JOIN pair p ON p.same AND p."
-        found = [
-            pair
-            for column in ("first_id", "second_id")
-            for pair in await set_wise(session, f"{statement}{column} = r.id", {"id": "uuid"}, rows)
-        ]
-        return [(UUID(str(first)), UUID(str(second))) for first, second in found]
+    async def pairs(some: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
+        return await pairs_of(session, "SELECT p.first_id, p.second_id FROM pair p", some)
 
-    return await groups(people, pairs_of)
+    return await groups(people, pairs)
 
 
 async def _write_pairs(

@@ -9,7 +9,7 @@ from shared.uploads.worker import Worker
 def take_uploads(node: Node, *kinds: Kind) -> None:
     """The endpoints in every process, the work where the log is read too."""
     by_name = {kind.name: kind for kind in kinds}
-    worker = Worker(node.settings.service, node.database, node.log, by_name)
+    worker = Worker(node.settings.service, node.database, node.log, by_name, node.logger)
     node.app.state.uploads = worker
     node.app.include_router(routes(by_name, worker.came.set))
     if node.settings.role != "web":

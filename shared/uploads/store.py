@@ -80,6 +80,9 @@ async def receive(session: AsyncSession, file: File, sub: str, content: IO[bytes
     return True
 
 
+_OPEN = "state IN ('received', 'checking', 'sending')"
+
+
 def new_worker() -> str:
     return secrets.token_hex(8)
 
@@ -87,11 +90,14 @@ def new_worker() -> str:
 async def claim(database: Database, worker: str) -> Job | None:
     """The oldest upload that nobody works at, or that this worker was at. Of several who ask one gets it."""
     moment = now()
+    async with database.reading() as session:  # a look that takes no lock comes first
+        if (await run(session, f"SELECT 1 FROM upload WHERE {_OPEN} LIMIT 1")).first() is None:
+            return None
     async with database.transaction() as session:
         found = await run(
             session,
             f"""UPDATE upload SET lease_by = :worker, lease_until = :until, state = 'checking' WHERE upload_id = (
-                    SELECT upload_id FROM upload WHERE state IN ('received', 'checking', 'sending')
+                    SELECT upload_id FROM upload WHERE {_OPEN}
                     AND (lease_until IS NULL OR lease_until < :moment OR lease_by = :worker)
                     ORDER BY at LIMIT 1 {"" if database.is_sqlite else "FOR UPDATE SKIP LOCKED"})
                 RETURNING upload_id""",
@@ -179,8 +185,13 @@ def source_of(district: str) -> str:
 
 async def answers(session: AsyncSession, district: str, sha256: str) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """What came of the events: how many of each verdict, and the first of those that were not simply accepted."""
-    which = "district = :district AND source = :source AND event_id LIKE :ids"
-    named = {"district": district, "source": source_of(district), "ids": f"{sha256[:32]}.%"}
+    which = "district = :district AND source = :source AND event_id >= :first AND event_id < :beyond"
+    named = {
+        "district": district,
+        "source": source_of(district),
+        "first": f"{sha256[:32]}.",
+        "beyond": f"{sha256[:32]}/",  # the character after the full stop
+    }
     counted = await run(session, f"SELECT verdict, count(*) AS n FROM inbox WHERE {which} GROUP BY verdict", **named)
     told = await run(
         session,

@@ -12,12 +12,16 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 import msgspec
+from structlog.typing import FilteringBoundLogger
 
-from shared.database import Database
+from shared.database import Database, is_transient
 from shared.events.catalogue import NAMES
 from shared.events.envelope import Envelope, Outgoing
+from shared.events.receipts import Sentence
 from shared.intake import record_of
 from shared.log import Log
+from shared.telemetry import kinds as kinds_of
+from shared.telemetry import places
 from shared.uploads import store
 from shared.uploads.checking import Bad, Good, check
 from shared.uploads.columns import Kind
@@ -28,6 +32,10 @@ _ROWS_AT_ONCE = 500
 _EVENTS_AT_ONCE = 1000
 _TELL_SECONDS = 0.5
 _LOOK_SECONDS = 2.0
+_NOT_JUDGED = Sentence(
+    "Berkas ini tidak dapat diperiksa; simpan ulang dari templat, atau kirim sebagai CSV.",
+    "This file could not be checked; save it anew from the template, or send it as CSV.",
+)
 
 
 class _Checked(msgspec.Struct, array_like=True):
@@ -66,8 +74,11 @@ class Tally:
 
 
 class Worker:
-    def __init__(self, service: str, database: Database, log: Log, kinds: Mapping[str, Kind]) -> None:
+    def __init__(
+        self, service: str, database: Database, log: Log, kinds: Mapping[str, Kind], logger: FilteringBoundLogger
+    ) -> None:
         self._service = service
+        self._logger = logger
         self._database = database
         self._log = log
         self._kinds = kinds
@@ -79,8 +90,10 @@ class Worker:
         while not stopping.is_set():
             self.came.clear()
             if not await self.work_at_one():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self.came.wait(), _LOOK_SECONDS)
+                waiting = {asyncio.ensure_future(event.wait()) for event in (self.came, stopping)}
+                _, left = await asyncio.wait(waiting, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                for task in left:
+                    task.cancel()
 
     async def work_at_one(self) -> bool:
         """False when there is none."""
@@ -98,6 +111,15 @@ class Worker:
             await self._check(job, file, checked, tally)
         except Unreadable as error:
             tally.add_error(None, None, error.code, error.cure)
+            tally.refused = tally.read
+        except LostLease:
+            raise
+        except Exception as error:
+            if is_transient(error):
+                raise
+            # A stranger's file must not end the service. Not its text: that may quote the file.
+            self._logger.warning("an upload could not be judged", kinds=kinds_of(error), at=places(error))
+            tally.add_error(None, None, "unreadable", _NOT_JUDGED)
             tally.refused = tally.read
         mode, good = job.file.mode, tally.read - tally.refused
         done = "checked" if mode == "check" else "refused"

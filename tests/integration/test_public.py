@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.reporting.nightly import keep, night_of
+from services.reporting.dashboard import Lag
+from services.reporting.live import InProcess
+from services.reporting.nightly import keep
 from services.reporting.public import freeze, read_release
 from services.reporting.releasing import Releasing
-from shared.consumer import Together
 from shared.database import Database, now, run
 from shared.security import Role
 from tests.browser import province
@@ -114,21 +115,40 @@ async def test_nothing_else_answers_a_stranger_with_numbers(told: Site, address:
 
 
 async def test_a_day_is_released_after_its_proof_and_while_nothing_is_on_its_way(told: Site) -> None:
-    node, progress = told.node, Together()
+    node, live = told.node, InProcess()
+    one, three = (datetime(2026, 11, 24, hour, 30, tzinfo=UTC) for hour in (17, 20))  # 00:30 and 03:30 of the 25th
     async with node.database.transaction() as session:
         await run(session, "DELETE FROM public_release")
-    releasing = Releasing(node.database, lambda: progress, node.metrics, node.logger)
-    await releasing.look()
-    await releasing.look()
-    assert await _released(node.database) == 0, "the night is not proved"
+        await run(session, "DELETE FROM inbox")
+    releasing = Releasing(node.database, live, node.metrics, node.logger)
+
+    async def after_a_proof(day: str, found: list[str], *, at: datetime, behind: int = 0) -> int:
+        async with node.database.transaction() as session:
+            await keep(session, day, found)
+        for _ in range(2):
+            await live.report(Lag(at, behind, 0.0))
+            await releasing.look(at)
+        return await _released(node.database)
+
+    await releasing.look(three)
+    await releasing.look(three)
+    assert await _released(node.database) == 0, "nobody says how far the workers are"
+    assert await after_a_proof("2026-11-24", [], at=one) == 0, "at half past midnight the newest proof is yesterday's"
+    assert await after_a_proof("2026-11-25", ["a difference"], at=three) == 0, "the proof found a difference"
+    assert await after_a_proof("2026-11-25", [], at=three, behind=1) == 0, "some worker is behind"
+    await live.report(Lag(three, 0, 0.0))
+    await releasing.look(three)
+    assert await _released(node.database) == 0, "drained at one look only"
+    assert await after_a_proof("2026-11-25", [], at=three) == 0, "it was of an empty province"
     async with node.database.transaction() as session:
-        await keep(session, night_of(now()), ["a difference"])
-    await releasing.look()
-    assert await _released(node.database) == 0, "the proof found a difference"
-    async with node.database.transaction() as session:
-        await keep(session, night_of(now()), [])
-    await releasing.look()
-    assert await _released(node.database) == 1
+        await run(
+            session,
+            """INSERT INTO inbox (district, event_id, source, type, verdict, reason, detail, warnings, at, deliveries)
+               VALUES ('3522', 'e', '/district/3522/e', 't', 'accepted', '', '', '', :at, 1)""",
+            at=now() - timedelta(hours=1),
+        )
+    assert await after_a_proof("2026-11-25", [], at=three) == 1
+    assert releasing.alarm() is None
 
 
 async def _released(database: Database) -> int:

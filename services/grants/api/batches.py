@@ -23,7 +23,7 @@ from services.grants.api.common import (
     Writing,
     Year,
 )
-from services.grants.rules import ROLES, Fund
+from services.grants.rules import ROLES
 from services.grants.tables import Batch
 from shared.refusals import Refused
 from shared.security import Caller, Role
@@ -53,7 +53,7 @@ class List(Body):
     ]
     total: PositiveRupiah
     note: Remark = ""
-    fund: Funds = Fund.apbd_provinsi
+    fund: Funds | None = None
 
 
 class BatchView(TypedDict):

@@ -1,7 +1,7 @@
 """Grants over HTTP: listed, shown with their history, and taken a step further by officers."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -265,8 +265,9 @@ async def _one(session: AsyncSession, grant: Grant) -> GrantView:
 
 
 async def _shown(session: AsyncSession, grants: Sequence[Grant]) -> list[GrantView]:
-    histories = await _histories(session, grants)
-    found = await outcomes.in_force(session, [grant.id for grant in grants])
+    said = await outcomes.of(session, [grant.id for grant in grants])
+    histories = await _histories(session, grants, said)
+    found = {outcome.grant_id: outcome for outcome in said}
     return [
         {
             "grant_id": grant.id,
@@ -286,7 +287,9 @@ async def _shown(session: AsyncSession, grants: Sequence[Grant]) -> list[GrantVi
     ]
 
 
-async def _histories(session: AsyncSession, grants: Collection[Grant]) -> dict[UUID, list[Entry]]:
+async def _histories(
+    session: AsyncSession, grants: Collection[Grant], outcomes_said: Iterable[Outcome]
+) -> dict[UUID, list[Entry]]:
     """From request to handover: what the districts' events say around what the officers did."""
     numbers = [grant.id for grant in grants]
     histories = defaultdict[UUID, list[Entry]](list)
@@ -298,9 +301,7 @@ async def _histories(session: AsyncSession, grants: Collection[Grant]) -> dict[U
         histories[step.grant_id].append(_entry(step.step, step.sub, step.at, step.day, step.note))
     for handover in await session.scalars(select(Handover).where(col(Handover.grant_id).in_(numbers))):
         histories[handover.grant_id].append(_entry("hand_over", handover.source, handover.at, handover.day))
-    for said in await session.scalars(
-        select(Outcome).where(col(Outcome.grant_id).in_(numbers)).order_by(col(Outcome.id))
-    ):
+    for said in outcomes_said:
         histories[said.grant_id].append(_entry("outcome", said.sub, said.at, said.day, said.note))
     return histories
 

@@ -58,6 +58,12 @@ async def test_a_letter_is_the_same_on_screen_and_on_paper_under_one_number(offi
     assert (item["number"], item["issued_by"], item["grant_id"]) == ("0001/SPB/3522/2026", "ratna", str(GRANT))
 
 
+async def test_a_character_that_the_fonts_lack_is_a_refusal_that_says_what_to_do(office: Office) -> None:
+    await office.hear(person(), request(purpose="mesin jahit 😀 工具"))
+    assert problem(await get(office, "request.pdf")) == (409, "letter_not_printable")
+    assert "mesin jahit 😀 工具" in (await get(office, "request.html")).text
+
+
 @pytest.mark.parametrize("status", PATHS)
 async def test_a_grant_has_the_letters_of_how_far_it_came(office: Office, status: str) -> None:
     await office.budget(10_000_000)

@@ -155,6 +155,19 @@ async def test_a_list_is_approved_from_the_fund_it_names(office: Office) -> None
     await proven(office)
 
 
+async def test_a_list_that_names_no_fund_leaves_each_grant_to_that_of_its_first_approver(office: Office) -> None:
+    await give(office, 60 * MILLION, "csr")
+    await office.hear(person(), cash("B-1", 50 * MILLION))
+    await office.take("verify")
+    await approve(office, fund="csr")
+    body = {"fiscal_year": 2026, "district": BOJONEGORO, "grant_ids": [str(GRANT)], "total": 50 * MILLION}
+    other = await office.call("POST", "/v1/batches", PROVINCE_TOO, body | {"fund": "apbn"})
+    assert problem(other) == (409, "batch_refused")
+    assert (await office.call("POST", "/v1/batches", PROVINCE_TOO, body)).status_code == 200
+    assert await funds(office) == {"csr": (60 * MILLION, 50 * MILLION, 0)}
+    await proven(office)
+
+
 async def test_approvals_from_two_funds_at_once_exceed_neither(office: Office) -> None:
     refs = [f"P-{place}" for place in range(24)]
     await give(office, 5 * MILLION, "apbn")

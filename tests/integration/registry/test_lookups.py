@@ -75,6 +75,15 @@ async def test_the_own_district_learns_who_it_is_and_another_only_that_and_which
     assert BOJONEGORO not in foreign.text and str(SITI_ID) not in foreign.text
 
 
+async def test_aid_given_to_the_same_person_under_another_record_is_told(office: Office) -> None:
+    await office.receive(event(SITI, "e1"), event(another("S-1"), "e2", district=SURABAYA))
+    await office.decide(await office.open_duplicate(), "same", key="k")
+    await office.receive(event(another("S-1", nik=None, revision=2), "e3", district=SURABAYA))
+    await office.receive(grant(facts.GrantDisbursed, 1, to=S1))
+    found = (await office.look_up(NIK, Role.district_officer, BOJONEGORO)).json()
+    assert found["aid"] == [{"kind": "equipment", "fiscal_year": 2025, "state": "given"}]
+
+
 async def test_the_province_learns_of_every_district(office: Office) -> None:
     await office.receive(event(SITI, "e1"), event(another("S-1"), "e2", district=SURABAYA))
     found = (await office.look_up(NIK, Role.province_officer)).json()

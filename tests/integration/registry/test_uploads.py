@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from io import BytesIO
 from typing import Any
@@ -120,6 +120,20 @@ async def test_a_file_refused_once_is_judged_anew_when_it_is_sent_again(counter:
     assert await counter.parts_left() == 0
 
 
+async def test_a_file_that_nobody_foresaw_is_refused_and_the_next_one_is_taken(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unforeseen(*_: object) -> Iterator[Any]:
+        raise KeyError("Siti Contoh")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("shared.uploads.worker.check", unforeseen)
+        seen = await counter.sent(csv_file([HEAD, SITI]))
+    assert (seen["state"], [error["code"] for error in seen["errors"]]) == ("refused", ["unreadable"])
+    assert "Siti" not in str(seen["errors"])
+    assert (await counter.sent(csv_file([HEAD, BUDI])))["state"] == "sent"
+
+
 class Failing:
     """A log that is gone after so many batches."""
 
@@ -142,7 +156,7 @@ async def test_a_worker_that_dies_while_sending_is_followed_by_one_that_sends_th
     answer = await counter.send(csv_file([HEAD, *rows]))
     upload = answer.json()["upload_id"]
     node, worker = office.node, office.node.app.state.uploads
-    dying = Worker("registry", node.database, Failing(node.log, 1), worker._kinds)  # type: ignore[arg-type]
+    dying = Worker("registry", node.database, Failing(node.log, 1), worker._kinds, node.logger)  # type: ignore[arg-type]
     with pytest.raises(LogUnavailable):
         await dying.work_at_one()
     assert (await counter.see(upload)).json()["rows"]["sent"] == 2
