@@ -57,7 +57,7 @@ class Nightly:
         if self._proves and await self._is_ours(day, moment):
             await self._prove(day)
         async with self._database.reading() as session:
-            self.newest = await read_newest(session)
+            self.newest = await read_proof(session)
         self._metrics.gauge("reconcile_differences", self.newest.differences if self.newest else 0)
 
     async def _is_ours(self, day: str, moment: datetime) -> bool:
@@ -98,10 +98,13 @@ def night_of(moment: datetime) -> str:
     return day.isoformat()
 
 
-async def read_newest(session: AsyncSession) -> Result | None:
+async def read_proof(session: AsyncSession, day: str | None = None) -> Result | None:
+    """Of the night of a day, by default the newest that was ended."""
     found = await run(
         session,
-        "SELECT day, ended_at, differences, lines FROM proof WHERE ended_at IS NOT NULL ORDER BY day DESC LIMIT 1",
+        """SELECT day, ended_at, differences, lines FROM proof
+           WHERE ended_at IS NOT NULL AND (day = :day OR :day IS NULL) ORDER BY day DESC LIMIT 1""",
+        day=day,
     )
     row = found.first()
     if row is None:

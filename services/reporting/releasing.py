@@ -7,7 +7,7 @@ from datetime import datetime
 from structlog.typing import FilteringBoundLogger
 
 from services.reporting.live import Live
-from services.reporting.nightly import read_newest
+from services.reporting.nightly import read_proof
 from services.reporting.privacy import NotPrivate
 from services.reporting.public import freeze
 from services.reporting.worklist_rules import jakarta_day
@@ -69,13 +69,13 @@ class Releasing:
         return lag is not None and not lag.events and lag.seconds < _KNOWN_SECONDS
 
     async def _is_proved(self, day: str) -> bool:
-        """Is the proof of this very night there? Before two o'clock the newest is of the night before.
+        """Is the proof of this very night there? Before two o'clock there is none yet.
 
         One of an empty province, as on the day of its installation, says nothing of what came since.
         """
         async with self._database.reading() as session:
-            proof = await read_newest(session)
-            if proof is None or proof.day != day or proof.differences:
+            proof = await read_proof(session, day)
+            if proof is None or proof.differences:
                 return False
             found = await run(session, "SELECT 1 FROM inbox WHERE at < :ended LIMIT 1", ended=proof.ended_at)
             return found.first() is not None

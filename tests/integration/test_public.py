@@ -126,7 +126,7 @@ async def test_a_day_is_released_after_its_proof_and_while_nothing_is_on_its_way
         async with node.database.transaction() as session:
             await keep(session, day, found)
         for _ in range(2):
-            await live.report(Lag(at, behind, 0.0))
+            await live.report(Lag(now(), behind, 0.0))
             await releasing.look(at)
         return await _released(node.database)
 
@@ -136,7 +136,7 @@ async def test_a_day_is_released_after_its_proof_and_while_nothing_is_on_its_way
     assert await after_a_proof("2026-11-24", [], at=one) == 0, "at half past midnight the newest proof is yesterday's"
     assert await after_a_proof("2026-11-25", ["a difference"], at=three) == 0, "the proof found a difference"
     assert await after_a_proof("2026-11-25", [], at=three, behind=1) == 0, "some worker is behind"
-    await live.report(Lag(three, 0, 0.0))
+    await live.report(Lag(now(), 0, 0.0))
     await releasing.look(three)
     assert await _released(node.database) == 0, "drained at one look only"
     assert await after_a_proof("2026-11-25", [], at=three) == 0, "it was of an empty province"

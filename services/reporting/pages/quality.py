@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.reporting import rules
 from services.reporting.api import Reader
 from services.reporting.freshness import longest_silent_first, read_freshness
-from services.reporting.nightly import read_newest
+from services.reporting.nightly import read_proof
 from services.reporting.pages.answers import Page, render
 from services.reporting.pages.present import From, Here, standing
 from services.reporting.worklist_rules import jakarta_day
@@ -42,7 +42,7 @@ async def quality(request: Request, who: Reader, source: From, here: Here, day: 
     seen = [code for code in DISTRICTS if who.sees(code)]
     async with here.database.reading(still=True) as session:
         heard = longest_silent_first(await read_freshness(session, seen, now()))
-        proof = await read_newest(session)
+        proof = await read_proof(session)
         manifests = await read_day(session, chosen, who.district)
         unread = await _unread(session, seen)
     return render(
