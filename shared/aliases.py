@@ -17,13 +17,14 @@ async def pairs_of(session: AsyncSession, statement: str, people: Collection[UUI
     rows = [(who,) for who in sorted(people)]
     if not rows:
         return []
-    found = [
-        pair
-        for column in ("first_id", "second_id")
-        for pair in await set_wise(
-            session, f"{statement} JOIN {{rows}} ON p.{column} = r.id WHERE p.same", {"id": "uuid"}, rows
-        )
-    ]
+    found = await set_wise(
+        session,
+        " UNION ".join(
+            f"{statement} JOIN {{rows}} ON p.{column} = r.id WHERE p.same" for column in ("first_id", "second_id")
+        ),
+        {"id": "uuid"},
+        rows,
+    )
     return [(UUID(str(first)), UUID(str(second))) for first, second in found]
 
 

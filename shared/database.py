@@ -20,6 +20,7 @@ from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 from sqlalchemy.util import await_only
 
 from shared.events.envelope import format_time
+from shared.sqlite import Driver
 from shared.wal import PATIENCE, enter_wal, patiently
 
 _SERVER_SETTINGS = {
@@ -70,6 +71,8 @@ class Database:
         # Writers of one process take turns here: SQLite's own waiting is sleeping and trying again.
         self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._limit: float | None = None
+        self.commits = 0
+        """By this object, so far."""
         self._open: WeakSet[Any] = WeakSet()
         if not self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", lambda made, _: self._open.add(made.driver_connection))
@@ -91,6 +94,7 @@ class Database:
                 # is: still open, it would carry this work into the commit of whoever comes next.
                 await session.invalidate()
                 raise
+            self.commits += 1
 
     @asynccontextmanager
     async def reading(self, *, still: bool = False) -> AsyncIterator[AsyncSession]:
@@ -228,7 +232,7 @@ def _postgres(url: str, pool: int) -> AsyncEngine:
 
 def _sqlite(url: str) -> AsyncEngine:
     """SQLite as one writer and many readers: WAL, writers begin IMMEDIATE so that they queue instead of failing."""
-    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": PATIENCE})
+    engine = create_async_engine(url, module=Driver(), hide_parameters=True, connect_args={"timeout": PATIENCE})
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:

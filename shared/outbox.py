@@ -6,6 +6,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,6 +28,7 @@ _RECORDS_PER_ROUND = 2000
 _PRUNED_AT_ONCE = 10_000
 _PRUNE_SECONDS = 60.0
 _STAND_BACK_SECONDS = 1.0
+_OTHERS_SECONDS = 1.0
 _RELAY_LOCK = 0x6265726461796101
 _envelope = msgspec.json.Decoder(Envelope)
 
@@ -123,6 +125,7 @@ class Relay:
         self._database = database
         self._log = log
         self._metrics = metrics
+        self._looked: tuple[int, float] | None = None
 
     async def round(self) -> int:
         """Send what is waiting, up to a bound. Returns the number of rows sent; 0 when there was nothing to do.
@@ -164,9 +167,19 @@ class Relay:
             await run(session, "DELETE FROM reply WHERE at < :before", before=now() - KEPT)
 
     async def _anything(self) -> bool:
-        """A look that takes no lock, so that an idle relay costs nothing."""
+        """A look that takes no lock, so that an idle relay costs nothing.
+
+        A SQLite file is written by this process, unless an operator's command runs beside it: then after a second.
+        """
+        commits, moment = self._database.commits, monotonic()
+        if self._database.is_sqlite and self._looked is not None:
+            known, looked = self._looked
+            if commits == known and moment - looked < _OTHERS_SECONDS:
+                return False
         async with self._database.reading() as session:
-            return (await run(session, "SELECT 1 FROM outbox WHERE published_at IS NULL LIMIT 1")).first() is not None
+            found = (await run(session, "SELECT 1 FROM outbox WHERE published_at IS NULL LIMIT 1")).first() is not None
+        self._looked = None if found else (commits, moment)
+        return found
 
     async def _alone(self, session: AsyncSession) -> bool:
         if self._database.is_sqlite:

@@ -18,7 +18,7 @@ from services.grants.budgets import Stamp
 from services.grants.news import handover_waits_for, local_day, next_fact, tell
 from services.grants.rules import GrantStatus
 from services.grants.tables import CLOSED, COMMITTED, Grant, Step
-from shared.database import lock_districts, now
+from shared.database import is_alone, lock_districts, now
 from shared.inbox import wake
 from shared.refusals import Refused
 from shared.security import Caller
@@ -89,12 +89,13 @@ class _Case:
 
 async def _open(session: AsyncSession, who: Caller, number: UUID, action: str) -> _Case:
     """Lock the district, then the grant, and check that this caller may take this action now. Raises Refused."""
-    district = await session.scalar(select(col(Grant.district)).where(col(Grant.id) == number))
-    if district is None or not who.sees(district):
+    grant = await session.get(Grant, number)
+    if grant is None or not who.sees(grant.district):
         raise Refused("not_found")
-    await lock_districts(session, [district])
-    await aliases.hold_of(session, [number])
-    grant = await session.get_one(Grant, number, with_for_update=True)
+    if not is_alone(session):
+        await lock_districts(session, [grant.district])
+        await aliases.hold_of(session, [number])
+        await session.refresh(grant, with_for_update=True)
     status = GrantStatus(grant.status)
     rules.authorize(action, role=who.role.value, status=status)
     becomes = rules.step(status, action)

@@ -52,5 +52,7 @@ async def record(
 
 async def of(session: AsyncSession, grants: Collection[UUID]) -> Sequence[Outcome]:
     """All that was said of these grants, the newest of each last."""
+    if not grants:
+        return ()
     found = await session.scalars(select(Outcome).where(col(Outcome.grant_id).in_(grants)).order_by(col(Outcome.id)))
     return found.all()

@@ -265,7 +265,7 @@ async def _one(session: AsyncSession, grant: Grant) -> GrantView:
 
 
 async def _shown(session: AsyncSession, grants: Sequence[Grant]) -> list[GrantView]:
-    said = await outcomes.of(session, [grant.id for grant in grants])
+    said = await outcomes.of(session, [grant.id for grant in grants if grant.status in PAID])
     histories = await _histories(session, grants, said)
     found = {outcome.grant_id: outcome for outcome in said}
     return [
@@ -299,8 +299,10 @@ async def _histories(
     steps = await session.scalars(select(Step).where(col(Step.grant_id).in_(numbers)).order_by(col(Step.id)))
     for step in steps:
         histories[step.grant_id].append(_entry(step.step, step.sub, step.at, step.day, step.note))
-    for handover in await session.scalars(select(Handover).where(col(Handover.grant_id).in_(numbers))):
-        histories[handover.grant_id].append(_entry("hand_over", handover.source, handover.at, handover.day))
+    received = [grant.id for grant in grants if grant.status == GrantStatus.handed_over]
+    if received:
+        for handover in await session.scalars(select(Handover).where(col(Handover.grant_id).in_(received))):
+            histories[handover.grant_id].append(_entry("hand_over", handover.source, handover.at, handover.day))
     for said in outcomes_said:
         histories[said.grant_id].append(_entry("outcome", said.sub, said.at, said.day, said.note))
     return histories
