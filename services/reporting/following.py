@@ -6,8 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.reporting import cohorts, views
-from services.reporting.records import effective
+from services.reporting import cohorts, records, views
 from services.reporting.views import COUNTED, HANDED_OVER, YEARS
 from shared.database import set_wise
 from shared.events import facts, receipts
@@ -32,7 +31,7 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
         for person, fact in newest.items()
         if person.hex not in before or before[person.hex].version < fact.version
     }
-    statuses = await effective(session, {person: fact.status.value for person, fact in fresh.items()})
+    statuses = await records.effective(session, {person: fact.status.value for person, fact in fresh.items()})
     await _write_people(session, list(fresh.values()), statuses)
     await cohorts.place(session, fresh)
     times = {id(event.data): microseconds(event.envelope.time) for event in events}
@@ -44,6 +43,8 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
             if (prior := before.get(person.hex)) and (prior.status == COUNTED) != (statuses[person] == COUNTED)
         ),
     )
+    if others := {who: status for who, status in statuses.items() if who not in fresh}:
+        await records.put(session, others, time_us=max(times[id(fact)] for fact in fresh.values()))
     await wake(session, [f"beneficiary/{person}" for person in fresh if person.hex not in before])
     return _answers(events, fresh.values())
 
