@@ -14,6 +14,7 @@ from sqlmodel import col
 from services.grants import aliases, assets, rules
 from services.grants.assessing import assess, reassess, reassess_records
 from services.grants.assets import Source
+from services.grants.locks import lock_aliases, lock_serials
 from services.grants.news import handover_waits_for, local_day, next_fact, tell
 from services.grants.rules import GrantStatus
 from services.grants.tables import CLOSED, OPEN, PAID, Beneficiary, Grant, Handover, Suspicion, asked, said
@@ -66,7 +67,7 @@ async def keep_suspicions(session: AsyncSession, events: Sequence[Event]) -> Seq
     known = await _versions(session, Suspicion, {fact.duplicate_id for fact in told})
     answers, newest = _newest(told, known, lambda fact: fact.duplicate_id)
     if newest:
-        await aliases.lock_aliases(session)
+        await lock_aliases(session)
         people = {person for fact in newest.values() for person in fact.beneficiary_ids}
         before = await aliases.same_as(session, people)
         rows = [
@@ -231,6 +232,7 @@ class _Handovers:
 
 async def take_handovers(session: AsyncSession, events: Sequence[Event]) -> Sequence[Answer]:
     """Of different handovers of one grant the earliest stands, by its own time: so any order ends alike."""
+    await lock_serials(session)
     numbers = {_grant(event) for event in events}
     found = await session.scalars(select(Handover).where(col(Handover.grant_id).in_(numbers)))
     work = _Handovers(

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.grants import assessing, assets, rules
+from services.grants.locks import lock_serials
 from services.grants.rules import AssetStatus, Condition
 from services.grants.tables import Asset, AssetStep, Beneficiary
 from shared.database import lock_districts, now
@@ -76,7 +77,7 @@ async def _open(session: AsyncSession, who: Caller, number: UUID, action: str, *
     if district is None or not who.sees(district):
         raise Refused("not_found")
     await lock_districts(session, {district, towards or district})
-    await assets.lock_serials(session)
+    await lock_serials(session)
     asset = await session.get(Asset, number, with_for_update=True)
     if asset is None or not who.sees(asset.district):  # it has changed hands since
         raise Refused("not_found")
