@@ -51,6 +51,10 @@ TITLES: dict[str, Sentence] = {
         "Orang ini diduga tercatat dua kali; putuskan dugaan itu lebih dahulu.",
         "This person may be on record twice; decide that suspicion first.",
     ),
+    "consent_withdrawn": Sentence(
+        "Orang ini menarik persetujuannya; langkah ini menunggu sampai persetujuan diberikan lagi.",
+        "The person withdrew consent; this step can be taken once it is given again.",
+    ),
     "serial_elsewhere": Sentence(
         "Barang dengan nomor seri ini tercatat di tangan orang lain; catat pengembaliannya lebih dahulu.",
         "An item with this serial number is on record in other hands; record its return first.",

@@ -54,6 +54,8 @@ async def relocate(
         raise Refused("already_there")
     if await assets.is_elsewhere(session, asset):
         raise Refused("serial_elsewhere")
+    if await assessing.withdrew(session, to):
+        raise Refused("consent_withdrawn", action="relocate")
     if to in await assessing.suspected(session, {to}):
         raise Refused("duplicate_suspected", failed=["duplicate_suspected"])
     _record(session, who, asset, "relocate", said, to=to, evidence_sha256=evidence_sha256)
