@@ -21,7 +21,8 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
     newest = _newest(events, lambda fact: fact.beneficiary_id)
     found = await set_wise(
         session,
-        "SELECT p.no, p.beneficiary_id, p.version, p.status FROM {rows} JOIN person p ON p.beneficiary_id = r.id",
+        "SELECT p.no, p.beneficiary_id, p.version, p.status, p.withdrawn_us FROM {rows} "
+        "JOIN person p ON p.beneficiary_id = r.id",
         {"id": "uuid"},
         [(person,) for person in newest],
     )
@@ -40,7 +41,9 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
         (
             (prior.no, times[id(fact)])
             for person, fact in fresh.items()
-            if (prior := before.get(person.hex)) and (prior.status == COUNTED) != (statuses[person] == COUNTED)
+            if (prior := before.get(person.hex))
+            and (prior.status == COUNTED, prior.withdrawn_us is None)
+            != (statuses[person] == COUNTED, _withdrawn_us(fact) is None)
         ),
     )
     if others := {who: status for who, status in statuses.items() if who not in fresh}:
@@ -67,6 +70,7 @@ async def _write_people(
         "disabilities": "text",
         "skills": "text",
         "unit": "text",
+        "withdrawn_us": "bigint",
     }
     kept = [name for name in columns if name not in ("beneficiary_id", "district", "district_ref")]
     await set_wise(
@@ -89,10 +93,15 @@ async def _write_people(
                 " ".join(fact.disabilities),
                 " ".join(fact.skills),
                 fact.unit,
+                _withdrawn_us(fact),
             )
             for fact in people
         ],
     )
+
+
+def _withdrawn_us(fact: facts.Beneficiary) -> int | None:
+    return microseconds(fact.consent_withdrawn_at) if fact.consent_withdrawn_at else None
 
 
 async def follow_grants(session: AsyncSession, events: Sequence[Event], status: str) -> list[Answer]:
