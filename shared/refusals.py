@@ -135,6 +135,11 @@ TITLES: dict[str, Sentence] = {
         "Terlalu banyak halaman yang sedang mengikuti perubahan; coba lagi sebentar lagi.",
         "Too many pages are following the changes; try again soon.",
     ),
+    "too_many_uploads": Sentence(
+        "Masih ada terlalu banyak berkas kabupaten/kota ini yang belum selesai. Tunggu sampai ada yang selesai, lalu "
+        "unggah lagi.",
+        "Too many files of this district are not done with yet. Wait until some are, then upload this one again.",
+    ),
     "too_many_requests": Sentence(
         "Terlalu banyak permintaan seperti ini dari Anda; coba lagi setelah waktu yang disebut.",
         "Too many requests of this kind from you; try again after the time named.",
