@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from services.registry.decisions import BIRTH_YEARS, Person
 from services.registry.life import Standing
-from services.registry.pairs import Suspicion
+from services.registry.pairs import Decided, Suspicion
 from shared.database import UtcTime
 from shared.events.district import BeneficiaryRecorded, Consent, Disability, Ppks, Sex, Status
 from shared.tables import serial
@@ -322,7 +322,8 @@ def standing_of(row: Row[Any]) -> Standing:
     return Standing(row.revision, Status(row.status), row.event_time, row.event_id, row.source, row.content)
 
 
-def suspicion_of(row: Row[Any]) -> Suspicion:
+def suspicion_of(row: Row[Any], different: Decided | None = None) -> Suspicion:
+    """`different`: where a human called the pair so and did not take it back."""
     return Suspicion(
         duplicate_id=row.duplicate_id,
         people=(row.first_id, row.second_id),
@@ -331,4 +332,5 @@ def suspicion_of(row: Row[Any]) -> Suspicion:
         because=row.because,
         score=row.score,
         reasons=tuple(row.reasons.split()),
+        different=different,
     )
