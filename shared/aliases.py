@@ -7,9 +7,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import set_wise
+from shared.events.district import Status
 
 Pairs = Callable[[Collection[UUID]], Awaitable[Iterable[tuple[UUID, UUID]]]]
 """All pairs decided to be the same in which one of these people is."""
+
+_FIRST = (Status.ex_client, Status.client, Status.deceased, Status.graduated, Status.withdrawn, Status.moved)
+"""By which of several records a person counts (decision 32): by one that is in the programme, so that nobody vanishes
+because another record has ended; where all have ended by that which nothing follows, and at last by one that only says
+that the person went elsewhere."""
 
 
 async def pairs_of(session: AsyncSession, statement: str, people: Collection[UUID]) -> list[tuple[UUID, UUID]]:
@@ -46,9 +52,9 @@ async def groups(people: Collection[UUID], pairs_of: Pairs) -> dict[UUID, frozen
     return {who: found[who] for who in people if who in found}
 
 
-def first_of(group: Collection[UUID]) -> UUID:
-    """The record that stands for all: the first by its id's text."""
-    return min(group, key=str)
+def stands_for(group: Mapping[UUID, str]) -> UUID:
+    """The record by which a person counts, of all theirs with their statuses; of several alike the first by id."""
+    return min(group, key=lambda who: (_FIRST.index(Status(group[who])), str(who)))
 
 
 def _reached(who: UUID, same: Mapping[UUID, Collection[UUID]]) -> set[UUID]:

@@ -51,6 +51,10 @@ TITLES: dict[str, Sentence] = {
         "Orang ini diduga tercatat dua kali; putuskan dugaan itu lebih dahulu.",
         "This person may be on record twice; decide that suspicion first.",
     ),
+    "consent_withdrawn": Sentence(
+        "Orang ini menarik persetujuannya; langkah ini menunggu sampai persetujuan diberikan lagi.",
+        "The person withdrew consent; this step can be taken once it is given again.",
+    ),
     "serial_elsewhere": Sentence(
         "Barang dengan nomor seri ini tercatat di tangan orang lain; catat pengembaliannya lebih dahulu.",
         "An item with this serial number is on record in other hands; record its return first.",
@@ -130,6 +134,11 @@ TITLES: dict[str, Sentence] = {
     "too_many_streams": Sentence(
         "Terlalu banyak halaman yang sedang mengikuti perubahan; coba lagi sebentar lagi.",
         "Too many pages are following the changes; try again soon.",
+    ),
+    "too_many_uploads": Sentence(
+        "Masih ada terlalu banyak berkas kabupaten/kota ini yang belum selesai. Tunggu sampai ada yang selesai, lalu "
+        "unggah lagi.",
+        "Too many files of this district are not done with yet. Wait until some are, then upload this one again.",
     ),
     "too_many_requests": Sentence(
         "Terlalu banyak permintaan seperti ini dari Anda; coba lagi setelah waktu yang disebut.",

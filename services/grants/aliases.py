@@ -1,7 +1,7 @@
 """Which records are one person, as the registry's officers decided: aid is judged over all of them together.
 
 They may be of several districts. So whoever judges somebody who has aliases, or changes who has them, takes turns with
-all others that do: after the districts, before any grant's row. Whether a person has aliases at all changes only in
+all others that do (`locks`). Whether a person has aliases at all changes only in
 the hands of who holds that person's district.
 """
 
@@ -12,17 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from services.grants.locks import lock_aliases
 from services.grants.tables import Grant
 from shared.aliases import groups, pairs_of
-from shared.database import is_alone, run
-
-_ALIASES = 0x6265726461796106
-
-
-async def lock_aliases(session: AsyncSession) -> None:
-    """Until the transaction ends."""
-    if not is_alone(session):
-        await run(session, "SELECT pg_advisory_xact_lock(:lock)", lock=_ALIASES)
+from shared.database import is_alone
 
 
 async def hold(session: AsyncSession, people: Collection[UUID]) -> None:

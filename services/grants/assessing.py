@@ -134,6 +134,12 @@ async def judge_of(session: AsyncSession, grants: Collection[Grant]) -> Judge:
     )
 
 
+async def withdrew(session: AsyncSession, person: UUID) -> bool:
+    """Has this person withdrawn consent, and not given it again?"""
+    wanted = select(col(Beneficiary.withdrawn_at)).where(col(Beneficiary.id) == person)
+    return await session.scalar(wanted) is not None
+
+
 async def suspected(session: AsyncSession, people: Collection[UUID]) -> set[UUID]:
     """Those of whom, under one of their records, nobody has decided yet whether they are somebody else on record."""
     return await _suspected(session, await aliases.same_as(session, people))
@@ -164,11 +170,14 @@ async def _people(session: AsyncSession, records: Mapping[UUID, frozenset[UUID]]
             col(Beneficiary.status),
             col(Beneficiary.birth_year),
             col(Beneficiary.leaves_unit_on),
+            col(Beneficiary.withdrawn_at),
         ).where(col(Beneficiary.id).in_(records.keys()))
     )
     return {
-        number: criteria.Person(district, Status(status), birth_year, leaves, number in doubted)
-        for number, district, status, birth_year, leaves in found
+        number: criteria.Person(
+            district, Status(status), birth_year, leaves, number in doubted, withdrawn_at is not None
+        )
+        for number, district, status, birth_year, leaves, withdrawn_at in found
     }
 
 

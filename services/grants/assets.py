@@ -14,11 +14,10 @@ from sqlmodel import col
 
 from services.grants.rules import AssetStatus, serial_key
 from services.grants.tables import Asset, AssetStep, Grant, Handover
-from shared.database import run, set_wise
+from shared.database import set_wise
 from shared.revisions import Mark
 
 WARNING = "serial_elsewhere"
-_SERIALS = 0x6265726461796105
 STANDING = (AssetStatus.held, AssetStatus.contested)
 
 
@@ -30,22 +29,16 @@ class Source(NamedTuple):
     source: str
 
 
-async def lock_serials(session: AsyncSession) -> None:
-    """Serials cross districts: whoever changes assets takes turns, after the districts. On SQLite a writer is alone."""
-    if session.get_bind().dialect.name != "sqlite":
-        await run(session, "SELECT pg_advisory_xact_lock(:lock)", lock=_SERIALS)
-
-
 async def keep(
     session: AsyncSession, handed: Sequence[tuple[Grant, Handover]], former: Collection[Source]
 ) -> set[UUID]:
     """Bring the assets to what these handovers, new or changed, say. `former`: events that no longer stand.
 
-    Returns the grants among them of which an asset is contested; receipts of earlier events are amended.
+    Returns the grants among them of which an asset is contested; receipts of earlier events are amended. The caller
+    holds the serials.
     """
     if not handed:
         return set()
-    await lock_serials(session)
     await session.flush()
     known = await _of_grants(session, [grant.id for grant, _ in handed])
     wanted = {asset.id: asset for grant, handover in handed for asset in _named(grant, handover)}

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.grants import aliases, budgets, rules
-from services.grants.assessing import assess, reassess
+from services.grants.assessing import assess, reassess, withdrew
 from services.grants.budgets import Stamp
 from services.grants.news import handover_waits_for, local_day, next_fact, tell
 from services.grants.rules import GrantStatus
@@ -104,6 +104,7 @@ async def _open(session: AsyncSession, who: Caller, number: UUID, action: str) -
     approvers = {sub for step, sub in trail if step == "approve"}
     verifier = next((sub for step, sub in trail if step == "verify"), None)
     rules.four_eyes(action, who.sub, verifier=verifier, approvers=approvers)
+    rules.consent_given(action, withdrawn=await withdrew(session, grant.beneficiary_id))
     return _Case(grant, who, action, becomes, approvers, now())
 
 

@@ -38,13 +38,17 @@ DEFAULT = Programme()
 
 
 class Person(msgspec.Struct, frozen=True):
-    """What grants knows of a beneficiary. `suspected`: may be on record twice, and nobody has decided yet."""
+    """What grants knows of a beneficiary. `suspected`: may be on record twice, and nobody has decided yet.
+
+    `consent_withdrawn`: and not given again (UU 27/2022 Art. 9).
+    """
 
     district: str
     status: Status
     birth_year: int
     leaves_unit_on: date | None
     suspected: bool
+    consent_withdrawn: bool = False
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -70,6 +74,10 @@ def criteria(programme: Programme) -> Mapping[str, Sentence]:
         "unknown_beneficiary": Sentence(
             "Warga binaan belum dikenal di registri provinsi.",
             "The person is not known to the province's registry.",
+        ),
+        "consent_withdrawn": Sentence(
+            "Orang ini menarik persetujuannya; tidak ada bantuan yang diproses sebelum persetujuan diberikan lagi.",
+            "The person withdrew consent; no grant goes on before it is given again.",
         ),
         "foreign_district": Sentence(
             "Warga binaan tercatat di kabupaten/kota lain.", "The person is on record in another district."
@@ -184,6 +192,8 @@ def _failed_by_request(programme: Programme, request: Request) -> set[str]:
 
 def _failed_by_person(programme: Programme, request: Request, person: Person) -> set[str]:
     failed = set()
+    if person.consent_withdrawn:
+        failed.add("consent_withdrawn")
     if person.district != request.district:
         failed.add("foreign_district")
     if not _out_of_the_unit(programme, person, request.requested_on):

@@ -14,6 +14,7 @@ from sqlmodel import col
 from services.grants import aliases, assets, rules
 from services.grants.assessing import assess, reassess, reassess_records
 from services.grants.assets import Source
+from services.grants.locks import lock_aliases, lock_serials
 from services.grants.news import handover_waits_for, local_day, next_fact, tell
 from services.grants.rules import GrantStatus
 from services.grants.tables import CLOSED, OPEN, PAID, Beneficiary, Grant, Handover, Suspicion, asked, said
@@ -66,7 +67,7 @@ async def keep_suspicions(session: AsyncSession, events: Sequence[Event]) -> Seq
     known = await _versions(session, Suspicion, {fact.duplicate_id for fact in told})
     answers, newest = _newest(told, known, lambda fact: fact.duplicate_id)
     if newest:
-        await aliases.lock_aliases(session)
+        await lock_aliases(session)
         people = {person for fact in newest.values() for person in fact.beneficiary_ids}
         before = await aliases.same_as(session, people)
         rows = [
@@ -88,10 +89,10 @@ def _same(fact: facts.DuplicateSuspected | facts.DuplicateDecided) -> bool:
 
 
 _KEEP_PERSON = """
-INSERT INTO beneficiaries (id, version, district, status, birth_year, leaves_unit_on)
-SELECT r.id, r.version, r.district, r.status, r.birth_year, r.leaves_unit_on FROM {rows} WHERE true
+INSERT INTO beneficiaries (id, version, district, status, birth_year, leaves_unit_on, withdrawn_at)
+SELECT r.id, r.version, r.district, r.status, r.birth_year, r.leaves_unit_on, r.withdrawn_at FROM {rows} WHERE true
 ON CONFLICT (id) DO UPDATE SET version = excluded.version, district = excluded.district, status = excluded.status,
-    birth_year = excluded.birth_year, leaves_unit_on = excluded.leaves_unit_on
+    birth_year = excluded.birth_year, leaves_unit_on = excluded.leaves_unit_on, withdrawn_at = excluded.withdrawn_at
 """
 _PERSON_COLUMNS = {
     "id": "uuid",
@@ -100,6 +101,7 @@ _PERSON_COLUMNS = {
     "status": "text",
     "birth_year": "int",
     "leaves_unit_on": "date",
+    "withdrawn_at": "timestamptz",
 }
 _KEEP_SUSPICION = """
 INSERT INTO suspicions (id, version, first_id, second_id, undecided, same)
@@ -118,7 +120,15 @@ _SUSPICION_COLUMNS = {
 
 
 def _person_row(fact: facts.Beneficiary) -> tuple[object, ...]:
-    return fact.beneficiary_id, fact.version, fact.district, fact.status.value, fact.birth_year, fact.leaves_unit_on
+    return (
+        fact.beneficiary_id,
+        fact.version,
+        fact.district,
+        fact.status.value,
+        fact.birth_year,
+        fact.leaves_unit_on,
+        fact.consent_withdrawn_at or None,
+    )
 
 
 async def _versions(
@@ -149,7 +159,8 @@ def _newest(
 class _Requests:
     """A list of requests on their way into the grants they concern."""
 
-    known: Collection[UUID]
+    known: Mapping[UUID, datetime | None]
+    """Who is known, and when they withdrew consent."""
     grants: dict[UUID, Grant]
     changed: dict[UUID, Grant] = field(default_factory=dict)
     news: list[tuple[facts.Grant, datetime]] = field(default_factory=list)
@@ -158,10 +169,13 @@ class _Requests:
 async def take_requests(session: AsyncSession, events: Sequence[Event]) -> Sequence[Answer]:
     """New grants, and other content for those that nobody has verified yet."""
     people = {_person(event) for event in events}
-    known = await _versions(session, Beneficiary, people)
+    found = await session.execute(
+        select(col(Beneficiary.id), col(Beneficiary.withdrawn_at)).where(col(Beneficiary.id).in_(people))
+    )
+    known = {row.id: row.withdrawn_at for row in found}
     await aliases.hold(session, people)
     grants = await _grants(session, {_grant(event) for event in events})
-    work = _Requests(known.keys(), {grant.id: grant for grant in grants})
+    work = _Requests(known, {grant.id: grant for grant in grants})
     answers = [_request(work, event) for event in events]
     session.add_all(work.changed.values())
     await assess(session, [grant for grant in work.changed.values() if grant.status in OPEN])
@@ -177,6 +191,9 @@ def _request(work: _Requests, event: Event) -> Answer:
     person = _person(event)
     if person not in work.known:
         return waiting("unknown_beneficiary", _request_waits_for(person))
+    withdrawn_at = work.known[person]
+    if withdrawn_at is not None and event.envelope.time >= withdrawn_at:
+        return rejected("no_consent")
     grant = work.grants.get(_grant(event))
     return _replace(work, grant, event) if grant else _begin(work, event)
 
@@ -231,6 +248,7 @@ class _Handovers:
 
 async def take_handovers(session: AsyncSession, events: Sequence[Event]) -> Sequence[Answer]:
     """Of different handovers of one grant the earliest stands, by its own time: so any order ends alike."""
+    await lock_serials(session)
     numbers = {_grant(event) for event in events}
     found = await session.scalars(select(Handover).where(col(Handover.grant_id).in_(numbers)))
     work = _Handovers(

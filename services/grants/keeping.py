@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.grants import assessing, assets, rules
+from services.grants.locks import lock_serials
 from services.grants.rules import AssetStatus, Condition
 from services.grants.tables import Asset, AssetStep, Beneficiary
 from shared.database import lock_districts, now
@@ -53,6 +54,8 @@ async def relocate(
         raise Refused("already_there")
     if await assets.is_elsewhere(session, asset):
         raise Refused("serial_elsewhere")
+    if await assessing.withdrew(session, to):
+        raise Refused("consent_withdrawn", action="relocate")
     if to in await assessing.suspected(session, {to}):
         raise Refused("duplicate_suspected", failed=["duplicate_suspected"])
     _record(session, who, asset, "relocate", said, to=to, evidence_sha256=evidence_sha256)
@@ -76,7 +79,7 @@ async def _open(session: AsyncSession, who: Caller, number: UUID, action: str, *
     if district is None or not who.sees(district):
         raise Refused("not_found")
     await lock_districts(session, {district, towards or district})
-    await assets.lock_serials(session)
+    await lock_serials(session)
     asset = await session.get(Asset, number, with_for_update=True)
     if asset is None or not who.sees(asset.district):  # it has changed hands since
         raise Refused("not_found")

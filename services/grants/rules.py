@@ -170,6 +170,15 @@ def four_eyes(action: str, caller: str, *, verifier: str | None, approvers: Coll
         raise Refused("four_eyes", action=action, already="approve")
 
 
+def consent_given(action: str, *, withdrawn: bool) -> None:
+    """Raises Refused `consent_withdrawn`: what gives aid stops with the consent (UU 27/2022 Art. 9), what ends it not.
+
+    Of an approval it is one of the criteria.
+    """
+    if withdrawn and action in ("verify", "disburse"):
+        raise Refused("consent_withdrawn", action=action)
+
+
 def criteria_met(failed: Sequence[str]) -> None:
     """Raises Refused with the failed codes; a suspected duplicate alone has a code of its own."""
     if list(failed) == ["duplicate_suspected"]:

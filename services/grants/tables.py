@@ -53,6 +53,8 @@ class Beneficiary(Grants, table=True):
     status: str
     birth_year: int
     leaves_unit_on: date | None = None
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    """When the person withdrew consent, while it is not given again."""
 
 
 class Suspicion(Grants, table=True):

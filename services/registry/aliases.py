@@ -6,14 +6,20 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.tables import DUPLICATE
-from shared.aliases import first_of, groups
+from services.registry.tables import DUPLICATE, PERSON
+from shared.aliases import groups, stands_for
 
 
 async def aliases_of(session: AsyncSession, people: Collection[UUID]) -> Mapping[UUID, UUID]:
     """For whom of these another record stands, that one."""
-    found = {who: first_of(group) for who, group in (await same_as(session, people)).items()}
-    return {who: first for who, first in found.items() if first != who}
+    same = await same_as(session, people)
+    records = {record for group in same.values() for record in group}
+    found = await session.execute(
+        select(PERSON.c.beneficiary_id, PERSON.c.status).where(PERSON.c.beneficiary_id.in_(records))
+    )
+    statuses = {row.beneficiary_id: row.status for row in found}
+    standing = {who: stands_for({record: statuses[record] for record in group}) for who, group in same.items()}
+    return {who: other for who, other in standing.items() if other != who}
 
 
 async def same_as(session: AsyncSession, people: Collection[UUID]) -> Mapping[UUID, frozenset[UUID]]:

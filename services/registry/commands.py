@@ -1,7 +1,8 @@
 """What the registry does with what it is told, in the caller's transaction: nothing here commits."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -52,25 +53,34 @@ async def record_beneficiaries(
     batch = Batch(known, past, heard, lambda person: person.content or keys.digest(person.text()))
     said: list[Statement] = []
     for command in commands:  # 2 decide, one after another
-        answer = examine(command.record, command.district)
-        if answer.verdict is Verdict.accepted:
-            batch.take(_person(command, keys), answer.warnings)
-        else:
-            batch.judging.answer(answer)
+        answer, who = examine(command.record, command.district), _id(command)
         if answer.verdict is Verdict.accepted or answer.reason == "no_consent":
             said.append(_said(command))
-    withdrawn = consents.highest([*withdrawn.values(), *(one for one in said if not one.given)])
-    batch.settle(lambda person: consents.settle(person, withdrawn.get(person.beneficiary_id), keys))
+        if answer.verdict is Verdict.accepted:
+            arrived = consents.settle(_person(command, keys), withdrawn.get(who), keys)
+            batch.take(arrived, answer.warnings)
+            continue
+        batch.judging.answer(answer)
+        if answer.reason == "no_consent":
+            withdrawn |= consents.highest([*filter(None, [withdrawn.get(who)]), said[-1]])
+            batch.settle(who, partial(consents.settle, withdrawal=withdrawn[who], keys=keys))
     changed = batch.changed()
     await _save_people(session, changed)  # 3 save
     await _emit_people(session, batch.news)  # 4 tell
     await revise_suspicions(session, known, changed)  # 5 suspect
+    await consents.forget_replies(session, _left(known, changed))
     await keep_past(session, batch.lives.past())  # 6 remember, and warn
     await consents.keep(session, consents.worth_keeping(said, known))
     unwarned = batch.lives.warn(batch.judging.answers)
     await revision_rows.keep(session, batch.judging)
     await amend_receipts(session, unwarned)
     return batch.judging.answers
+
+
+def _left(known: Mapping[UUID, Person], changed: Sequence[Person]) -> list[UUID]:
+    """Who has withdrawn consent by this."""
+    named = {who for who, person in known.items() if person.withdrawn_on is None}
+    return [person.beneficiary_id for person in changed if person.withdrawn_on and person.beneficiary_id in named]
 
 
 def _said(command: RecordBeneficiary) -> Statement:
@@ -123,4 +133,4 @@ async def _save_people(session: AsyncSession, people: Sequence[Person]) -> None:
 
 
 async def _emit_people(session: AsyncSession, news: Sequence[Person]) -> None:
-    await emit(session, "registry", [(str(person.beneficiary_id), person.fact(), person.event_time) for person in news])
+    await emit(session, "registry", [(str(person.beneficiary_id), person.fact(), person.told_at) for person in news])

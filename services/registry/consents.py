@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.registry.decisions import Person
 from services.registry.keys import NikKeys
 from services.registry.tables import CONSENT
-from shared.database import set_wise
+from shared.database import run, set_wise
 from shared.events.district import Consent
 from shared.events.envelope import microseconds
 from shared.revisions import Mark
@@ -72,7 +73,9 @@ def settle(person: Person, withdrawal: Statement | None, keys: NikKeys) -> Perso
     if withdrawal is None or withdrawal.mark < person.mark:
         return person
     if person.withdrawn_on is not None:
-        return person if person.withdrawn_on == withdrawal.on else replace(person, withdrawn_on=withdrawal.on)
+        said = withdrawal.on, withdrawal.event_time
+        same = (person.withdrawn_on, person.withdrawn_at) == said
+        return person if same else replace(person, withdrawn_on=withdrawal.on, withdrawn_at=withdrawal.event_time)
     nobodys = keys.block(f"withdrawn/{person.beneficiary_id}")  # shared with nobody, so compared with nobody
     return replace(
         person,
@@ -82,8 +85,30 @@ def settle(person: Person, withdrawal: Statement | None, keys: NikKeys) -> Perso
         born_block=nobodys,
         name_block=nobodys,
         withdrawn_on=withdrawal.on,
+        withdrawn_at=withdrawal.event_time,
         content=keys.digest(person.text()),
     )
+
+
+async def forget_replies(session: AsyncSession, people: Sequence[UUID]) -> None:
+    """Take what names these people out of the answers that are kept for a retry of an officer's call.
+
+    The caller holds their pairs, which is what such answers are about: none is on its way with a name.
+    """
+    for who in people:
+        found = await run(session, "SELECT sub, key, body FROM reply WHERE body LIKE :about", about=f"%{who}%")
+        for sub, key, body in found.all():
+            answer = msgspec.json.decode(body)
+            for shown in answer.get("people", ()):
+                if shown["beneficiary_id"] == str(who):
+                    shown |= {"name": None, "birth_date": None, "nik_last_four": None}
+            await run(
+                session,
+                "UPDATE reply SET body = :body WHERE sub = :sub AND key = :key",
+                body=msgspec.json.encode(answer).decode(),
+                sub=sub,
+                key=key,
+            )
 
 
 _COLUMNS = {

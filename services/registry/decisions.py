@@ -5,6 +5,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from services.registry.life import Life, Lives, Standing, thing_of
@@ -40,12 +41,19 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 0
     withdrawn_on: date | None = None
     """When the person withdrew consent; then the record is without name and day of birth."""
+    withdrawn_at: datetime | None = None
+    """When the district said so: from then on nothing more is done with what is told of the person."""
     content: str | None = None
     """Of who withdrew: what stands for `text` as it was."""
 
     @property
     def mark(self) -> Mark:
         return Mark(self.record.revision, microseconds(self.event_time), self.event_id, self.source)
+
+    @property
+    def told_at(self) -> datetime:
+        """When what the fact says came about."""
+        return max(self.event_time, self.withdrawn_at or self.event_time)
 
     @property
     def traits(self) -> Traits:
@@ -87,6 +95,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
             skills=record.skills,
             unit=record.unit,
             leaves_unit_on=record.leaves_unit_on,
+            consent_withdrawn_at=self.withdrawn_at or UNSET,
         )
 
 
@@ -150,9 +159,15 @@ class Batch:
         if stored is None or now.version != stored.version:
             self.news.append(now)
 
-    def settle(self, settled: Callable[[Person], Person]) -> None:
-        """Let go of what may not be kept of anybody here, now that all is heard. Facts have had none of it anyway."""
-        self.people = {who: settled(person) for who, person in self.people.items()}
+    def settle(self, who: UUID, settled: Callable[[Person], Person]) -> None:
+        """Let go of what may not be kept of somebody any more. Whoever is not known is passed over."""
+        stored = self.people.get(who)
+        if stored is None or (now := settled(stored)) is stored:
+            return
+        if now.fact() != stored.fact():
+            now = replace(now, version=now.version + 1)
+            self.news.append(now)
+        self.people[who] = now
 
     def changed(self) -> list[Person]:
         """Whom to save, in the order of their ids."""

@@ -1,6 +1,7 @@
 """Which two people may be one: a function of what is on record now, whatever came first, until a human decides."""
 
 from collections.abc import Collection, Iterable, Mapping, Set
+from datetime import datetime
 from itertools import combinations
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -28,6 +29,14 @@ class Ground(NamedTuple):
     reasons: tuple[str, ...]
 
 
+class Decided(NamedTuple):
+    """A human's word on a pair. `by` is the officer's `sub`."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     """That two records are one person. Opened and withdrawn by what they say, decided by a human until undone."""
 
@@ -38,6 +47,8 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     because: Because = "same_nik"
     score: int | None = None
     reasons: tuple[str, ...] = ()
+    different: Decided | None = None
+    """A human called them so, also while they are asked about again."""
 
     def moved(self, state: State, ground: Ground | None = None) -> "Suspicion":
         """One version on; without a new ground the last one stays on record."""
@@ -118,13 +129,16 @@ def _following(suspicion: Suspicion, ground: Ground | None) -> Suspicion:
     """A change of score or reasons alone is nobody else's business: it keeps the version.
 
     Whom a human called different for their names is asked about again when both come to have one NIK: the contract lets
-    neither be given aid before that is decided, and nobody had decided that.
+    neither be given aid before that is decided, and nobody had decided that. Once they no longer do, what was decided
+    counts again.
     """
     new_evidence = suspicion.because == "similar" and ground is not None and ground.because == "same_nik"
     if suspicion.state == "same" or (suspicion.state == "different" and not new_evidence):
         return suspicion
     if ground is None:
         return suspicion if suspicion.state == "withdrawn" else suspicion.moved("withdrawn")
+    if suspicion.different and ground.because == "similar":
+        return suspicion.moved("different", ground)
     if suspicion.state != "open" or suspicion.because != ground.because:
         return suspicion.moved("open", ground)
     return replace(suspicion, **ground._asdict())

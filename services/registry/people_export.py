@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.keys import NikKeys
 from services.registry.uploading import WORDS
-from services.registry.views import Beneficiary, Sort, Wanted, read_beneficiaries
+from services.registry.views import Beneficiary, Sort, Wanted, count_beneficiaries, read_some
 from shared.events.districts import DISTRICTS
 from shared.refusals import Refused
 from shared.sheets import Format, Value, open_sheet
@@ -53,17 +53,17 @@ async def write(
     out: IO[bytes],
 ) -> int:
     """All whom the list would show, a page at a time. Returns how many. Raises Refused `too_large`."""
+    total = await count_beneficiaries(session, wanted)
+    if total > MAX_ROWS:
+        raise Refused("too_large", most=MAX_ROWS, total=total)
     headings = [indonesian if language == "id" else english for indonesian, english, _ in _COLUMNS]
     sheet = open_sheet(kind, headings, [width for _, _, width in _COLUMNS], out)
     words = WORDS if language == "id" else {}
     written, after = 0, None
     while True:
-        page = await read_beneficiaries(session, keys, wanted, sort=sort, after=after, limit=_PAGE)
-        if page.total > MAX_ROWS:
-            raise Refused("too_large", most=MAX_ROWS, total=page.total)
-        await asyncio.to_thread(sheet.add, [_row(person, words) for person in page.items])
-        written += len(page.items)
-        after = page.next
+        people, after = await read_some(session, keys, wanted, sort=sort, after=after, limit=_PAGE)
+        await asyncio.to_thread(sheet.add, [_row(person, words) for person in people])
+        written += len(people)
         if after is None:
             await asyncio.to_thread(sheet.close)
             return written

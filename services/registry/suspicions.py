@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.decisions import Person
 from services.registry.likeness import Traits
-from services.registry.pairs import CROWD, Ground, Suspicion, grounds_of, weigh
-from services.registry.tables import DUPLICATE, PERSON, suspicion_of
+from services.registry.pairs import CROWD, Decided, Ground, Suspicion, grounds_of, weigh
+from services.registry.tables import DUPLICATE, DUPLICATE_STEP, PERSON, suspicion_of
 from shared.database import run, set_wise
 from shared.events.district import Sex
 from shared.outbox import emit
@@ -205,7 +205,18 @@ async def _read_suspicions(session: AsyncSession, people: Sequence[UUID]) -> lis
         .order_by(DUPLICATE.c.duplicate_id)
         .with_for_update()
     )
-    return [suspicion_of(row) for row in found]
+    rows = found.all()
+    different = await _called_different(session, [row.duplicate_id for row in rows])
+    return [suspicion_of(row, different.get(row.duplicate_id)) for row in rows]
+
+
+async def _called_different(session: AsyncSession, pairs: Collection[UUID]) -> dict[UUID, Decided]:
+    """Of those whose last step of a human was this one."""
+    found = await session.execute(
+        select(DUPLICATE_STEP).where(DUPLICATE_STEP.c.duplicate_id.in_(pairs)).order_by(DUPLICATE_STEP.c.version)
+    )
+    last = {row.duplicate_id: row for row in found}
+    return {pair: Decided(row.by, row.at, row.reason) for pair, row in last.items() if row.step == "different"}
 
 
 _COLUMNS = {
@@ -217,18 +228,20 @@ _COLUMNS = {
     "because": "text",
     "score": "int",
     "reasons": "text",
+    "decided_by": "text",
+    "decided_at": "timestamptz",
+    "reason": "text",
 }
 
 
 async def _save_suspicions(session: AsyncSession, suspicions: Sequence[Suspicion]) -> None:
-    """None of them is a human's decision, or no longer."""
+    """None of them is a human's decision, or it is one that counts again."""
     if suspicions:
         await set_wise(
             session,
             f"""INSERT INTO duplicate ({", ".join(_COLUMNS)}) SELECT {", ".join(f"r.{name}" for name in _COLUMNS)}
                 FROM {{rows}} WHERE true ON CONFLICT (duplicate_id) DO UPDATE SET
-                {", ".join(f"{name} = excluded.{name}" for name in list(_COLUMNS)[3:])},
-                decided_by = NULL, decided_at = NULL, reason = NULL""",
+                {", ".join(f"{name} = excluded.{name}" for name in list(_COLUMNS)[3:])}""",
             _COLUMNS,
             [
                 (
@@ -239,6 +252,7 @@ async def _save_suspicions(session: AsyncSession, suspicions: Sequence[Suspicion
                     item.because,
                     item.score,
                     " ".join(item.reasons),
+                    *((item.state == "different" and item.different) or (None, None, None)),
                 )
                 for item in suspicions
             ],

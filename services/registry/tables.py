@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from services.registry.decisions import BIRTH_YEARS, Person
 from services.registry.life import Standing
-from services.registry.pairs import Suspicion
+from services.registry.pairs import Decided, Suspicion
 from shared.database import UtcTime
 from shared.events.district import BeneficiaryRecorded, Consent, Disability, Ppks, Sex, Status
 from shared.tables import serial
@@ -73,6 +73,8 @@ class PersonRow(Registry, table=True):
     consent_on: date
     withdrawn_on: date | None = None
     """When consent was withdrawn: name, NIK and day of birth are not kept since."""
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    """When the district said so."""
     content: str | None = None
     """Keyed: what the record said before these went, to know it again."""
 
@@ -242,6 +244,7 @@ PERSON_COLUMNS = {
     "consent_form": "text",
     "consent_on": "date",
     "withdrawn_on": "date",
+    "withdrawn_at": "timestamptz",
     "content": "text",
 }
 """Their PostgreSQL types, in the order of `person_values`."""
@@ -275,6 +278,7 @@ def person_values(person: Person) -> tuple[Any, ...]:
         record.consent.form,
         record.consent.on,
         person.withdrawn_on,
+        person.withdrawn_at,
         person.content,
     )
 
@@ -309,6 +313,7 @@ def person_of(row: Row[Any]) -> Person:
         source=row.source,
         version=row.version,
         withdrawn_on=row.withdrawn_on,
+        withdrawn_at=row.withdrawn_at,
         content=row.content,
     )
 
@@ -317,7 +322,8 @@ def standing_of(row: Row[Any]) -> Standing:
     return Standing(row.revision, Status(row.status), row.event_time, row.event_id, row.source, row.content)
 
 
-def suspicion_of(row: Row[Any]) -> Suspicion:
+def suspicion_of(row: Row[Any], different: Decided | None = None) -> Suspicion:
+    """`different`: where a human called the pair so and did not take it back."""
     return Suspicion(
         duplicate_id=row.duplicate_id,
         people=(row.first_id, row.second_id),
@@ -326,4 +332,5 @@ def suspicion_of(row: Row[Any]) -> Suspicion:
         because=row.because,
         score=row.score,
         reasons=tuple(row.reasons.split()),
+        different=different,
     )

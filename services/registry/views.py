@@ -117,12 +117,24 @@ async def read_beneficiaries(
     session: AsyncSession, keys: NikKeys, wanted: Wanted, *, sort: Sort = "id", after: UUID | None, limit: int
 ) -> BeneficiaryPage:
     """Up to `limit` people from the one after `after`, who may have moved in the order meanwhile."""
-    which, beyond = _which(wanted), _beyond(sort, after, wanted.district)
-    total = await session.scalar(select(func.count()).select_from(PERSON).where(*which))
-    query = select(PERSON).where(*which, *beyond).order_by(*_order(sort)).limit(limit + 1)
+    total = await count_beneficiaries(session, wanted)
+    items, following = await read_some(session, keys, wanted, sort=sort, after=after, limit=limit)
+    return BeneficiaryPage(items=items, total=total, next=following)
+
+
+async def count_beneficiaries(session: AsyncSession, wanted: Wanted) -> int:
+    return await session.scalar(select(func.count()).select_from(PERSON).where(*_which(wanted))) or 0
+
+
+async def read_some(
+    session: AsyncSession, keys: NikKeys, wanted: Wanted, *, sort: Sort, after: UUID | None, limit: int
+) -> tuple[list[Beneficiary], UUID | None]:
+    """A page without its total, and what to give as `after` to read on."""
+    beyond = _beyond(sort, after, wanted.district)
+    query = select(PERSON).where(*_which(wanted), *beyond).order_by(*_order(sort)).limit(limit + 1)
     rows = (await session.execute(query)).all()
     items = await _views(session, keys, map(person_of, rows[:limit]))
-    return BeneficiaryPage(items=items, total=total or 0, next=items[-1].beneficiary_id if len(rows) > limit else None)
+    return items, items[-1].beneficiary_id if len(rows) > limit else None
 
 
 def _which(wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -131,7 +131,7 @@ async def stream(
 
 @router.get("/v1/businesses/{beneficiary_id}", summary="One business: its growth class with the evidence, its reports")
 async def business(beneficiary_id: UUID, who: Reader, here: Here) -> Response:
-    """404 when unknown or of another district."""
+    """404 when unknown, of another district, or of somebody who withdrew consent."""
     async with here.database.reading() as session:
         found = await read_business(session, who, beneficiary_id)
     return Response(msgspec.json.encode(found), media_type="application/json")
@@ -143,7 +143,9 @@ async def read_business(session: AsyncSession, who: Caller, beneficiary_id: UUID
     Why an officer overrode a class, and which, is not for those who only view.
     """
     found = await run(
-        session, "SELECT no, district, growth_rule FROM person WHERE beneficiary_id = :id", id=beneficiary_id
+        session,
+        "SELECT no, district, growth_rule FROM person WHERE beneficiary_id = :id AND withdrawn_us IS NULL",
+        id=beneficiary_id,
     )
     person = found.first()
     if person is None or not who.sees(person.district):

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.reporting import cohorts, views
-from services.reporting.records import effective
+from services.reporting import cohorts, records, views
 from services.reporting.views import COUNTED, HANDED_OVER, YEARS
 from shared.database import set_wise
 from shared.events import facts, receipts
@@ -22,7 +21,8 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
     newest = _newest(events, lambda fact: fact.beneficiary_id)
     found = await set_wise(
         session,
-        "SELECT p.no, p.beneficiary_id, p.version, p.status FROM {rows} JOIN person p ON p.beneficiary_id = r.id",
+        "SELECT p.no, p.beneficiary_id, p.version, p.status, p.withdrawn_us FROM {rows} "
+        "JOIN person p ON p.beneficiary_id = r.id",
         {"id": "uuid"},
         [(person,) for person in newest],
     )
@@ -32,7 +32,7 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
         for person, fact in newest.items()
         if person.hex not in before or before[person.hex].version < fact.version
     }
-    statuses = await effective(session, {person: fact.status.value for person, fact in fresh.items()})
+    statuses = await records.effective(session, {person: fact.status.value for person, fact in fresh.items()})
     await _write_people(session, list(fresh.values()), statuses)
     await cohorts.place(session, fresh)
     times = {id(event.data): microseconds(event.envelope.time) for event in events}
@@ -41,9 +41,13 @@ async def follow_people(session: AsyncSession, events: Sequence[Event]) -> list[
         (
             (prior.no, times[id(fact)])
             for person, fact in fresh.items()
-            if (prior := before.get(person.hex)) and (prior.status == COUNTED) != (statuses[person] == COUNTED)
+            if (prior := before.get(person.hex))
+            and (prior.status == COUNTED, prior.withdrawn_us is None)
+            != (statuses[person] == COUNTED, _withdrawn_us(fact) is None)
         ),
     )
+    if others := {who: status for who, status in statuses.items() if who not in fresh}:
+        await records.put(session, others, time_us=max(times[id(fact)] for fact in fresh.values()))
     await wake(session, [f"beneficiary/{person}" for person in fresh if person.hex not in before])
     return _answers(events, fresh.values())
 
@@ -66,6 +70,7 @@ async def _write_people(
         "disabilities": "text",
         "skills": "text",
         "unit": "text",
+        "withdrawn_us": "bigint",
     }
     kept = [name for name in columns if name not in ("beneficiary_id", "district", "district_ref")]
     await set_wise(
@@ -88,10 +93,15 @@ async def _write_people(
                 " ".join(fact.disabilities),
                 " ".join(fact.skills),
                 fact.unit,
+                _withdrawn_us(fact),
             )
             for fact in people
         ],
     )
+
+
+def _withdrawn_us(fact: facts.Beneficiary) -> int | None:
+    return microseconds(fact.consent_withdrawn_at) if fact.consent_withdrawn_at else None
 
 
 async def follow_grants(session: AsyncSession, events: Sequence[Event], status: str) -> list[Answer]:

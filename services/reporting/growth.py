@@ -130,7 +130,7 @@ async def judge(
     found = await set_wise(
         session,
         """SELECT p.no, p.beneficiary_id, p.district, p.status, p.cohort, p.growth_class, p.growth_rule,
-                  p.growth_version, o.growth_class AS override, o.until, o.placed
+                  p.growth_version, p.withdrawn_us, o.growth_class AS override, o.until, o.placed
            FROM {rows} JOIN person p ON p.no = r.no
            LEFT JOIN growth_override o ON o.person_no = p.no AND o.ended_at IS NULL ORDER BY p.no""",
         {"no": "bigint"},
@@ -157,7 +157,7 @@ def _judge(
     if person.override is not None and reports:
         placed = Override(GrowthClass(person.override), person.until, person.placed)
         override = placed if placed.counts(reports[-1].month) else None
-    counted = person.status == COUNTED
+    counted = person.status == COUNTED and person.withdrawn_us is None
     findings = find(reports, rule, computed, override, confirmed) if counted else {}
     moment = time_us or max((report.time_us for report in reports), default=0)
     return Judged(person, reports, rule, computed, override, Followed(person.no, moment, counted, override, findings))

@@ -92,7 +92,11 @@ async def post_removal(
 async def overrides(beneficiary_id: UUID, who: ListReader, here: Here) -> Response:
     """Newest first, also those that ended."""
     async with here.database.reading() as session:
-        found = await run(session, "SELECT no, district FROM person WHERE beneficiary_id = :id", id=beneficiary_id)
+        found = await run(
+            session,
+            "SELECT no, district FROM person WHERE beneficiary_id = :id AND withdrawn_us IS NULL",
+            id=beneficiary_id,
+        )
         person = found.first()
         if person is None or not who.sees(person.district):
             raise Refused("not_found")

@@ -49,6 +49,7 @@ class _Owner(NamedTuple):
     district: str
     counted: bool
     cohort: int
+    withdrawn_us: int | None
 
 
 Key = tuple[int, int]
@@ -58,7 +59,8 @@ Key = tuple[int, int]
 async def report_income(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
     """Keep the newest revision of each business and month; every view follows by the difference.
 
-    A report of a month after the event's own time, or after the log's, is rejected; one of an unknown person waits.
+    A report of a month after the event's own time, or after the log's, is rejected, as is one that was made after the
+    person had withdrawn consent; one of an unknown person waits.
     """
     owners, before = await _read_reports(session, events)
     judging = Judging(await revision_rows.known_of(session, [_thing(key) for key in before]))
@@ -69,6 +71,8 @@ async def report_income(session: AsyncSession, events: Sequence[Event]) -> list[
             judging.answer(receipts.rejected("future_month"))
         elif owner is None:
             judging.answer(_wait_for(event))
+        elif owner.withdrawn_us is not None and event.time_us >= owner.withdrawn_us:
+            judging.answer(receipts.rejected("no_consent"))
         else:
             _place_report(event, owner, current, judging)
     changed = {key: stored for key, stored in current.items() if stored is not before.get(key)}
@@ -119,7 +123,7 @@ async def _read_reports(
     wanted = {(event.district or "", event.data.district_ref, month_index(event.data.month)) for event in events}
     found = await set_wise(
         session,
-        """SELECT p.no, p.district, p.district_ref, p.status, p.cohort,
+        """SELECT p.no, p.district, p.district_ref, p.status, p.cohort, p.withdrawn_us,
                   t.month, t.revision, t.time_us, t.event_id, t.source,
                   t.turnover, t.materials, t.production, t.wages, t.net_profit, t.employees, t.orders, t.asset_use
            FROM {rows} JOIN person p ON p.district = r.district AND p.district_ref = r.ref
@@ -129,8 +133,8 @@ async def _read_reports(
     )
     owners: dict[tuple[str | None, str], _Owner] = {}
     before: dict[Key, _Stored] = {}
-    for no, district, ref, status, cohort, month, revision, time_us, event_id, source, *content in found:
-        owners[district, ref] = _Owner(no, district, status == COUNTED, cohort)
+    for no, district, ref, status, cohort, withdrawn_us, month, revision, time_us, event_id, source, *content in found:
+        owners[district, ref] = _Owner(no, district, status == COUNTED, cohort, withdrawn_us)
         if month is not None:
             before[no, month] = _Stored(Mark(revision, time_us, event_id, source), _Content(*content), None)
     return owners, before

@@ -57,7 +57,10 @@ class _Query(NamedTuple):
 
 
 async def read_businesses(session: AsyncSession, filters: Filters, *, after: str | None, limit: int) -> Page:
-    """A page in the order of district and number. `after` is the `next` of the page before, `district/number`."""
+    """A page in the order of district and number. `after` is the `next` of the page before, `district/number`.
+
+    Who withdrew consent is in the totals, as in the number, and is not listed.
+    """
     query = _people(filters)
     sums = f", {_named(INCOME[1:], INCOME_OF[1:])}" if filters.month is not None else ""
     whole = (await run(session, f"SELECT count(*) AS total{sums} {query.where()}", **query.values)).mappings().one()
@@ -67,7 +70,7 @@ async def read_businesses(session: AsyncSession, filters: Filters, *, after: str
         session,
         f"""SELECT p.beneficiary_id, p.district, p.district_ref, p.status, p.growth_class, p.sex, p.ppks_group,
                    p.disabilities, p.skills, p.unit, c.kinds{report}
-            {query.where("(p.district, p.district_ref) > (:after_district, :after_ref)")}
+            {query.where("p.withdrawn_us IS NULL", "(p.district, p.district_ref) > (:after_district, :after_ref)")}
             ORDER BY p.district, p.district_ref LIMIT :most""",
         **query.values,
         after_district=district,

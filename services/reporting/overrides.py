@@ -111,7 +111,9 @@ async def read_counting(session: AsyncSession, person_no: int, newest: int | Non
 
 async def _held(session: AsyncSession, beneficiary_id: UUID, who: Caller) -> Any:
     """The business, its district locked. Raises Refused `not_found`, also when it is of a foreign district."""
-    district = await run(session, "SELECT district FROM person WHERE beneficiary_id = :id", id=beneficiary_id)
+    district = await run(
+        session, "SELECT district FROM person WHERE beneficiary_id = :id AND withdrawn_us IS NULL", id=beneficiary_id
+    )
     code = district.scalar()
     if code is None or not who.sees(code):
         raise Refused("not_found")

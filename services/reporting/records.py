@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting import cohorts, views
 from services.reporting.views import ALIAS, COUNTED
-from shared.aliases import first_of, groups, pairs_of
+from shared.aliases import groups, pairs_of, stands_for
 from shared.database import run, set_wise, try_lock_districts
 from shared.events import facts, receipts
 from shared.events.catalogue import Event
@@ -21,9 +21,23 @@ from shared.events.receipts import Answer
 
 
 async def effective(session: AsyncSession, said: Mapping[UUID, str]) -> dict[UUID, str]:
-    """The status of these people, by what the registry said of each. The caller holds their districts."""
+    """The status of these people by what the registry says of each, and of all who are one person with them.
+
+    Of the others what it said before counts. The caller holds the districts of these people; those of the others are
+    taken, or it raises TimeoutError.
+    """
     same = await _same(session, said)
-    return {who: ALIAS if who in same and first_of(same[who]) != who else status for who, status in said.items()}
+    others = await _hold(session, {who for group in same.values() for who in group} - said.keys())
+    return _statuses(same, {UUID(str(row.beneficiary_id)): row.said_status for row in others} | dict(said))
+
+
+async def put(session: AsyncSession, statuses: Mapping[UUID, str], *, time_us: int) -> None:
+    """Give these people, whose districts the caller holds, their status; every view and what they are due follows."""
+    moved = [row for row in await _people(session, statuses) if row.status != statuses[UUID(str(row.beneficiary_id))]]
+    right = {row.no: statuses[UUID(str(row.beneficiary_id))] for row in moved}
+    await _write_statuses(session, list(right.items()))
+    await cohorts.place(session, [UUID(str(row.beneficiary_id)) for row in moved])
+    await views.growth_due(session, ((row.no, time_us) for row in moved if COUNTED in (row.status, right[row.no])))
 
 
 async def follow_pairs(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
@@ -48,7 +62,8 @@ async def follow_pairs(session: AsyncSession, events: Sequence[Event]) -> list[A
         after = await _same(session, people)
         concerned = people.union(*before.values(), *after.values())
         times = {id(event.data): microseconds(event.envelope.time) for event in events}
-        await _follow(session, concerned, time_us=max(times[id(fact)] for fact in fresh.values()))
+        said = {UUID(str(row.beneficiary_id)): row.said_status for row in await _hold(session, concerned)}
+        await put(session, await effective(session, said), time_us=max(times[id(fact)] for fact in fresh.values()))
     used = {id(fact) for fact in fresh.values()}
     return [receipts.accepted() if id(event.data) in used else receipts.superseded() for event in events]
 
@@ -63,7 +78,8 @@ async def differences(session: AsyncSession) -> list[tuple[int, str, str]]:
             WHERE status <> said_status AND status <> '{ALIAS}' OR status = '{ALIAS}' ORDER BY no""",
     )
     rows = {row.no: row for row in (*wrong, *await _people(session, paired))}
-    right = await effective(session, {UUID(str(row.beneficiary_id)): row.said_status for row in rows.values()})
+    said = {UUID(str(row.beneficiary_id)): row.said_status for row in rows.values()}
+    right = _statuses(await _same(session, said), said)
     return [
         (no, row.status, now)
         for no, row in sorted(rows.items())
@@ -76,19 +92,26 @@ async def rebuild(session: AsyncSession) -> None:
     await _write_statuses(session, [(no, right) for no, _, right in await differences(session)])
 
 
-async def _follow(session: AsyncSession, concerned: Collection[UUID], *, time_us: int) -> None:
-    rows = await _people(session, concerned)
-    # The districts of the pairs are held; a third record may be of another. That one is not waited for, or two that
-    # wait for each other would lock up: the batch is undone and comes again.
+async def _hold(session: AsyncSession, people: Collection[UUID]) -> Sequence[Any]:
+    """These people as they are once their districts are held, as far as they are known.
+
+    A record may be of a district that this transaction does not hold yet. That one is not waited for, or two that wait
+    for each other would lock up: TimeoutError, the batch is undone and comes again.
+    """
+    rows = await _people(session, people)
     if not await try_lock_districts(session, {row.district for row in rows}):
         raise TimeoutError("the district of an alias is in other hands")
-    said = {UUID(str(row.beneficiary_id)): row for row in await _people(session, concerned)}
-    right = await effective(session, {who: row.said_status for who, row in said.items()})
-    moved = {who: row for who, row in said.items() if row.status != right[who]}
-    await _write_statuses(session, [(row.no, right[who]) for who, row in moved.items()])
-    await cohorts.place(session, moved)
-    counted = [row.no for who, row in moved.items() if COUNTED in (row.status, right[who])]
-    await views.growth_due(session, ((no, time_us) for no in counted))
+    return await _people(session, people)
+
+
+def _statuses(same: Mapping[UUID, frozenset[UUID]], said: Mapping[UUID, str]) -> dict[UUID, str]:
+    """The status of each of whom something is said; who is known does not stand back for who is not."""
+    statuses = dict(said)
+    for group in set(same.values()):
+        known = {who: said[who] for who in group if who in said}
+        if known:
+            statuses |= dict.fromkeys(known.keys() - {stands_for(known)}, ALIAS)
+    return statuses
 
 
 async def _people(session: AsyncSession, people: Iterable[UUID]) -> Sequence[Any]:

@@ -48,6 +48,9 @@ class Person(Reporting, table=True):
     """The version of the rule that last looked at the reports; None while nothing was ever reported."""
     growth_version: int = 0
     """The version of the last growth-changed fact."""
+    withdrawn_us: int | None = Field(default=None, sa_type=BigInteger)
+    """When the person withdrew consent, in microseconds; null while it is given. Totals keep what they counted; the
+    business is shown to nobody, is in no list and on no worklist, and no report of it is taken."""
     cohort: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     """0 only inside the transaction that first writes the person."""
 

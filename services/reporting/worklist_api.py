@@ -150,7 +150,11 @@ async def counts(who: Reader, here: Here, day: Today) -> Response:
 async def history(beneficiary_id: UUID, who: ListReader, here: Here) -> Response:
     """What its reports opened, newest first, with what closed it, and the turnovers that were confirmed."""
     async with here.database.reading(still=True) as session:
-        found = await run(session, "SELECT no, district FROM person WHERE beneficiary_id = :id", id=beneficiary_id)
+        found = await run(
+            session,
+            "SELECT no, district FROM person WHERE beneficiary_id = :id AND withdrawn_us IS NULL",
+            id=beneficiary_id,
+        )
         person = found.first()
         if person is None or not who.sees(person.district):
             raise Refused("not_found")

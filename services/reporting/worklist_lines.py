@@ -207,7 +207,8 @@ _STORED = f"""
 SELECT {_PERSON}, w.reason, w.since * {_DAYS} + 1 AS since, w.id AS about, w.evidence,
        CAST(NULL AS BIGINT) AS newest, CAST(NULL AS TEXT) AS day, CAST(NULL AS BIGINT) AS many,
        CAST(NULL AS BIGINT) AS amount
-FROM work_item w JOIN person p ON p.no = w.person_no WHERE w.closed_us IS NULL AND w.reason IN ({{reasons}})
+FROM work_item w JOIN person p ON p.no = w.person_no
+WHERE w.closed_us IS NULL AND p.withdrawn_us IS NULL AND w.reason IN ({{reasons}})
 """
 _SILENT = f"""
 SELECT s.no, s.beneficiary_id, s.district, s.district_ref, 'silent' AS reason,
@@ -221,7 +222,7 @@ FROM (
     FROM person p JOIN (
         SELECT beneficiary_id, min("on") AS day FROM grant_now WHERE status = 'handed_over' GROUP BY beneficiary_id
     ) h ON h.beneficiary_id = p.beneficiary_id
-    WHERE p.status = :counted AND h.day <= :first_day
+    WHERE p.status = :counted AND p.withdrawn_us IS NULL AND h.day <= :first_day
       AND NOT EXISTS (SELECT 1 FROM report t WHERE t.person_no = p.no AND t.month >= :first)
 ) s
 """
@@ -237,9 +238,9 @@ SELECT {_PERSON}, 'not_handed_over' AS reason,
 FROM (
     SELECT beneficiary_id, min("on") AS day, count(*) AS many, CAST(sum(amount) AS BIGINT) AS amount
     FROM grant_now WHERE status = 'disbursed' AND "on" < :handover_before GROUP BY beneficiary_id
-) g JOIN person p ON p.beneficiary_id = g.beneficiary_id
+) g JOIN person p ON p.beneficiary_id = g.beneficiary_id WHERE p.withdrawn_us IS NULL
 """
-"""Whoever the person is by now: the money was paid."""
+"""Whatever the person's status is by now: the money was paid."""
 _COMPUTED: Mapping[Reason, str] = {Reason.silent: _SILENT, Reason.not_handed_over: _NOT_HANDED_OVER}
 
 

@@ -1,16 +1,17 @@
 """What the services tell each other. No NIK, name, address, phone or birth date, ever: only the registry has them."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from shared.events.district import Disability, FiscalYear, GrantKind, PpksGroup, Ref, Rupiah, Sex, Slug, Status, Text
 
 District = Annotated[str, Meta(pattern=r"^[0-9]{4}(?![\s\S])")]
 Version = Annotated[int, Meta(ge=1)]
+Moment = Annotated[datetime, Meta(tz=True)]
 Districts = Annotated[tuple[District, ...], Meta(max_length=2)]
 """Of the two people of a pair, each once. Empty where it was not told: then it may concern any."""
 
@@ -25,6 +26,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Beneficiary(Fact, frozen=True, kw_only=True):
+    """`consent_withdrawn_at`: when the person withdrew consent (UU 27/2022 Art. 9); left out while it is given."""
+
     beneficiary_id: UUID
     district: District
     district_ref: Ref
@@ -36,6 +39,7 @@ class Beneficiary(Fact, frozen=True, kw_only=True):
     skills: tuple[Slug, ...]
     unit: Text | None
     leaves_unit_on: date | None = None
+    consent_withdrawn_at: Moment | UnsetType = UNSET
 
 
 class BeneficiaryRegistered(Beneficiary, frozen=True, kw_only=True):

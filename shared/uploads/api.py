@@ -46,6 +46,8 @@ _FORM = {
     }
 }
 
+_NO_FILE = {"at": "file", "why": "missing"}
+
 Here = Annotated[Context, Depends(context)]
 Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer))]
 Reader = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer, Role.auditor, Role.admin))]
@@ -78,8 +80,11 @@ def routes(kinds: Mapping[str, Kind], came: Callable[[], None]) -> APIRouter:
     @router.post("/v1/uploads/{kind}", status_code=202, summary="Send a file of rows", openapi_extra=_FORM)
     async def send(kind: str, request: Request, here: Here, who: Officer) -> Response:
         """202 once the file is kept durably, with where to follow it. Its rows are judged, then all are sent or none,
-        unless the form says otherwise. The same file again is the same upload: it takes no Idempotency-Key."""
+        unless the form says otherwise. The same file again is the same upload: it takes no Idempotency-Key. 409
+        `too_many_uploads` while so many of the district are not done with."""
         known(kind)
+        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            return problem("invalid_request", {"errors": [_NO_FILE]})  # another form would be held in memory whole
         async with request.form(max_files=1, max_fields=8, max_part_size=1024) as form:
             try:
                 file, content = _read_form(kind, form, who)
@@ -117,7 +122,7 @@ def _read_form(kind: str, form: FormData, who: Caller) -> tuple[File, UploadFile
     """What is to be done with which file. Raises _Missing, and Refused `not_found` for a foreign district."""
     content = form.get("file")
     if not isinstance(content, UploadFile):
-        raise _Missing("file", "missing")
+        raise _Missing(**_NO_FILE)
     said = str(form.get("district") or "") or who.district
     if said is None:
         raise _Missing("district", "missing")

@@ -11,6 +11,18 @@ from datetime import date, datetime
 from typing import IO, Any, NamedTuple
 
 from openpyxl import load_workbook
+from openpyxl.packaging.manifest import Manifest
+from openpyxl.xml.constants import (
+    ARC_CONTENT_TYPES,
+    ARC_CORE,
+    ARC_CUSTOM,
+    ARC_STYLE,
+    ARC_THEME,
+    ARC_WORKBOOK,
+    SHARED_STRINGS,
+    WORKSHEET_TYPE,
+)
+from openpyxl.xml.functions import fromstring
 
 from shared.events.receipts import Sentence
 from shared.uploads.cells import Value
@@ -27,6 +39,7 @@ MAX_XLSX_ROWS = 1_500_000
 warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
 
 _CHUNK = 64 * 1024
+_READ_WHOLE = frozenset({ARC_CONTENT_TYPES, ARC_WORKBOOK, ARC_STYLE, ARC_THEME, ARC_CORE, ARC_CUSTOM})
 _ROW_END = re.compile(rb"(?:</(?:\w+:)?(?:row|si)>|<(?:\w+:)?(?:row|si)(?:\s[^<>]*)?/>)")
 _LONGEST_TAG = 4096
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -74,7 +87,7 @@ def _csv(file: IO[bytes]) -> Iterator[Sequence[Value]]:
         else:
             text.seek(0)
             first = _bounded(text)
-        yield from csv.reader(first, delimiter=separator, strict=True)
+        yield from _records(first, separator)
     except csv.Error:
         raise Unreadable(
             "not_csv",
@@ -83,6 +96,23 @@ def _csv(file: IO[bytes]) -> Iterator[Sequence[Value]]:
         ) from None
     finally:
         text.detach()
+
+
+def _records(physical: Iterator[str], separator: str) -> Iterator[Sequence[Value]]:
+    """The rows; one may go over several lines, and is bounded as a whole."""
+    size = 0
+
+    def measured() -> Iterator[str]:
+        nonlocal size
+        for line in physical:
+            size += len(line)
+            if size > MAX_ROW_BYTES:
+                raise _too_long()
+            yield line
+
+    for row in csv.reader(measured(), delimiter=separator, strict=True):
+        size = 0
+        yield row
 
 
 def _bounded(text: io.TextIOWrapper) -> Iterator[str]:
@@ -163,22 +193,60 @@ def _value(cell: Any) -> Value:
 
 
 def _look_inside(file: IO[bytes]) -> None:
-    """Before anything is built of it: how much is there, and does it come in rows? Raises Unreadable."""
+    """Before anything is built of it: how much is there, and does what may be long come in rows? Raises Unreadable.
+
+    A part is what `[Content_Types].xml` says, which openpyxl goes by too; its name says nothing.
+    """
     with zipfile.ZipFile(file) as packed:
         members = packed.infolist()  # a member gives no more than the size it says it has
         if len(members) > 2000 or sum(member.file_size for member in members) > MAX_XLSX_BYTES:
             raise _too_big()
+        if packed.getinfo(ARC_CONTENT_TYPES).file_size > MAX_OTHER_BYTES:
+            raise _too_big()
+        types = _Types(packed.read(ARC_CONTENT_TYPES))
         for member in members:
-            name = member.filename.lower()
-            if name.startswith("xl/media/") or not name.endswith((".xml", ".rels")):
+            if member.file_size <= MAX_OTHER_BYTES and not types.is_long(member.filename):
                 continue
-            if "sharedstrings" in name and member.file_size > MAX_STRINGS_BYTES:
+            with packed.open(member) as content:
+                if not _is_markup(content):
+                    continue
+            if not types.is_long(member.filename):
                 raise _too_big()
-            if "sharedstrings" in name or "worksheets/" in name:
-                with packed.open(member) as content:
-                    _comes_in_rows(content)
-            elif member.file_size > MAX_OTHER_BYTES:
+            if types.is_strings(member.filename) and member.file_size > MAX_STRINGS_BYTES:
                 raise _too_big()
+            with packed.open(member) as content:
+                _comes_in_rows(content)
+
+
+class _Types:
+    """What a workbook says that its parts are."""
+
+    def __init__(self, content: bytes) -> None:
+        said = Manifest.from_tree(fromstring(content))
+        self._own: dict[str, set[str]] = {}
+        for part in said.Override:
+            self._own.setdefault(part.PartName.removeprefix("/"), set()).add(part.ContentType)
+        self._by_extension = {part.Extension: part.ContentType for part in said.Default}
+
+    def is_long(self, name: str) -> bool:
+        """May it be long, as it is read row by row? Not what openpyxl reads whole, by a name of its own."""
+        return (
+            name not in _READ_WHOLE
+            and not name.endswith(".rels")
+            and self._of(name) <= {WORKSHEET_TYPE, SHARED_STRINGS}
+        )
+
+    def is_strings(self, name: str) -> bool:
+        return SHARED_STRINGS in self._of(name)
+
+    def _of(self, name: str) -> set[str]:
+        return self._own.get(name) or {self._by_extension.get(name.rpartition(".")[2], "")}
+
+
+def _is_markup(content: IO[bytes]) -> bool:
+    """What does not begin like XML is a picture or the like: a parser stops at its first character."""
+    begin = content.read(_CHUNK).lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")
+    return not begin or begin.startswith(b"<")
 
 
 def _comes_in_rows(content: IO[bytes]) -> None:

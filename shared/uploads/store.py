@@ -10,10 +10,11 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database import Database, now, run, run_many
+from shared.database import Database, is_alone, now, run, run_many
 from shared.events import receipts
 from shared.events.envelope import NAMESPACE
 from shared.events.receipts import Answer, Verdict
+from shared.refusals import Refused
 from shared.tables import Chassis
 
 UPLOAD = Chassis.metadata.tables["upload"]
@@ -21,6 +22,10 @@ PART_BYTES = 256 * 1024
 LEASE = timedelta(seconds=60)
 KEPT_ERRORS = 500
 SHOWN_ANSWERS = 100
+MOST_OPEN = 20
+"""Uploads of one district that are received and not done with: each keeps its bytes in the database."""
+_LOCKS = 38
+_OPEN = "state IN ('received', 'checking', 'sending')"
 
 
 class File(NamedTuple):
@@ -52,7 +57,12 @@ class LostLease(Exception):
 
 
 async def receive(session: AsyncSession, file: File, sub: str, content: IO[bytes]) -> bool:
-    """Keep a file to be worked at. False if it is in hand or sent already: nothing is changed then."""
+    """Keep a file to be worked at. False if it is in hand or sent already: nothing is changed then.
+
+    Raises Refused `too_many_uploads` while MOST_OPEN others of the district are not done with.
+    """
+    if not is_alone(session):  # whoever counts them takes turns, district by district
+        await run(session, "SELECT pg_advisory_xact_lock(:space, :code)", space=_LOCKS, code=int(file.district))
     taken = await run(
         session,
         """INSERT INTO upload (upload_id, kind, district, mode, sha256, size, sub, at, state, rows_read, rows_refused,
@@ -68,6 +78,14 @@ async def receive(session: AsyncSession, file: File, sub: str, content: IO[bytes
     )
     if taken.first() is None:
         return False
+    others = await run(
+        session,
+        f"SELECT count(*) FROM upload WHERE {_OPEN} AND district = :district AND upload_id <> :upload_id",
+        district=file.district,
+        upload_id=file.upload_id,
+    )
+    if others.scalar_one() >= MOST_OPEN:
+        raise Refused("too_many_uploads", most=MOST_OPEN)
     number = 0
     while part := content.read(PART_BYTES):
         named = {"upload_id": file.upload_id, "number": number, "content": part}
@@ -78,9 +96,6 @@ async def receive(session: AsyncSession, file: File, sub: str, content: IO[bytes
         )
         number += 1
     return True
-
-
-_OPEN = "state IN ('received', 'checking', 'sending')"
 
 
 def new_worker() -> str:

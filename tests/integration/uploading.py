@@ -46,6 +46,29 @@ def repacked(workbook: bytes, name: str, content: bytes) -> bytes:
     return out.getvalue()
 
 
+def renamed(workbook: bytes, name: str, *, content: bytes | None = None, as_picture: bool = False) -> bytes:
+    """The workbook with its first sheet, or other content in its place, under another name, and said to be a sheet or a
+    picture."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook)) as before,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as after,
+    ):
+        for member in before.namelist():
+            part = before.read(member)
+            written = member
+            if member == "xl/worksheets/sheet1.xml":
+                written, part = f"xl/{name}", part if content is None else content
+            elif member.endswith(("[Content_Types].xml", "workbook.xml.rels")):
+                part = part.replace(b"/xl/worksheets/sheet1.xml", f"/xl/{name}".encode())
+                part = part.replace(b"worksheets/sheet1.xml", name.encode())
+            if as_picture and member == "[Content_Types].xml":
+                kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
+                part = part.replace(kind, b"image/png")
+            after.writestr(written, part)
+    return out.getvalue()
+
+
 class Counter:
     """Where files of one kind are handed in."""
 

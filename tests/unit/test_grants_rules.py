@@ -67,6 +67,10 @@ def test_an_unknown_person_is_named_with_whatever_the_request_itself_fails() -> 
     )
 
 
+def test_who_withdrew_consent_receives_nothing() -> None:
+    assert failed(person=someone(consent_withdrawn=True)) == ("consent_withdrawn",)
+
+
 def test_a_district_cannot_request_for_the_people_of_another() -> None:
     assert failed(person=someone(district="3578")) == ("foreign_district",)
 
@@ -153,6 +157,7 @@ def test_all_failed_criteria_are_named_in_the_documented_order() -> None:
 def test_every_criterion_is_explained_in_both_languages() -> None:
     assert list(CRITERIA) == [
         "unknown_beneficiary",
+        "consent_withdrawn",
         "foreign_district",
         "not_ex_client",
         "desil_above_5",

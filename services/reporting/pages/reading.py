@@ -181,7 +181,7 @@ async def _businesses(session: AsyncSession, code: str, after: str) -> list[dict
         """SELECT p.beneficiary_id, p.district_ref, p.growth_class, t.month, t.net_profit
            FROM person p LEFT JOIN report t ON t.person_no = p.no
             AND t.month = (SELECT max(n.month) FROM report n WHERE n.person_no = p.no)
-           WHERE p.district = :district AND p.status = :counted AND p.district_ref > :after
+           WHERE p.district = :district AND p.status = :counted AND p.withdrawn_us IS NULL AND p.district_ref > :after
            ORDER BY p.district_ref LIMIT :most""",
         district=code,
         counted=COUNTED,

@@ -29,6 +29,7 @@ from tests.integration.grants.office import (
     request,
 )
 from tests.integration.grants.test_assets import of, relocate
+from tests.integration.logs import until
 
 SECOND = grant_id(BOJONEGORO, "B-2")
 THIRD = grant_id(TUBAN, "T-1")
@@ -172,6 +173,39 @@ async def test_a_pair_holds_up_its_own_districts_and_no_other(office: Office) ->
         assert not done
     await other
     assert await office.failed(THIRD) == ["duplicate_suspected"]
+
+
+async def test_two_that_need_serials_and_aliases_in_opposite_order_do_not_lock_up(office: Office) -> None:
+    """In Tuban a request of somebody on record twice comes before a handover, in Bojonegoro after one."""
+    if office.database.is_sqlite:
+        pytest.skip("one writer at a time: nobody is beside another")
+    await office.hear(*known(), pair("BJN-9", "TBN-1", version=1, decision="same", districts=(BOJONEGORO, TUBAN)))
+    await office.budget(10_000_000)
+    await office.budget(10_000_000, district=TUBAN)
+    await office.bring(GRANT, "disbursed")
+    async with office.database.transaction() as session:
+        await commands.verify(session, TUBAN_OFFICER, THIRD, "")
+    for step in ("approve", "disburse"):
+        assert (await office.take(step, THIRD)).status_code == 200
+    await office.hear(cash("B-9", 1_000_000, to="BJN-9", event_id="waits"))
+    async with office.database.transaction() as tuban:
+        await office.node.inbox.apply(tuban, [cash("T-2", 1_000_000, to="TBN-1", district=TUBAN)])
+        bojonegoro = asyncio.create_task(office.hear(person("BJN-9"), handover()))
+        await until(lambda: _somebody_waits(office))
+        await office.node.inbox.apply(tuban, [handover("T-1", by="TBN-1", district=TUBAN, event_id="tuban")])
+    await bojonegoro
+    verdicts = await office.verdicts()
+    assert (verdicts["waits"], verdicts["tuban"]) == (("accepted", "accepted"), ("accepted", "accepted"))
+    assert await office.rows("SELECT count(*) FROM assets") == [(2,)]
+
+
+async def _somebody_waits(office: Office) -> bool:
+    """For a lock that another session has."""
+    waiting = await office.value(
+        "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+        "WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted"
+    )
+    return bool(waiting)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,11 +1,12 @@
 """Consent: who gave it, when it was taken back, and what is left of somebody then."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec import UNSET, to_builtins
 from msgspec.structs import replace
 
 from services.registry.rules import needs_guardian
@@ -14,7 +15,7 @@ from shared.events import facts
 from shared.events.district import BeneficiaryRecorded, Consent, Status
 from shared.events.envelope import Record
 from shared.security import Role
-from tests.integration.registry.office import BOJONEGORO, NAME, NIK, SITI, SITI_ID, SURABAYA, Office, another, event
+from tests.integration.registry.office import BOJONEGORO, NAME, NIK, SITI, SITI_ID, SURABAYA, Office, another, at, event
 
 WITHDRAWN = Consent(given=False, by="self", form="recorded", on=date(2026, 3, 1))
 BY_GUARDIAN = Consent(given=True, by="guardian", form="written", on=date(2026, 4, 1))
@@ -53,8 +54,10 @@ async def test_who_withdraws_is_no_longer_named_anywhere_and_still_counts(office
         json={"name": "siti"},
     )
     assert found.json()["total"] == 0
-    (fact,) = await office.facts()  # nothing that other services count has changed
-    assert isinstance(fact, facts.BeneficiaryRegistered)
+    first, then = await office.facts()  # nothing that other services count has changed
+    assert isinstance(first, facts.BeneficiaryRegistered) and isinstance(then, facts.BeneficiaryUpdated)
+    told = {"version": 2, "consent_withdrawn_at": at(3)}
+    assert to_builtins(then, builtin_types=(datetime,)) == to_builtins(first) | told
     assert (await office.get("/v1/beneficiaries", Role.admin)).json()["total"] == 1
 
 
@@ -112,6 +115,9 @@ async def ends(office: Office, records: Sequence[Record], *, together: bool) -> 
     person = await office.person()
     shown = await whole(office)
     del shown["history"]
+    told = [fact for fact in await office.facts() if isinstance(fact, facts.Beneficiary)]
+    assert [fact.version for fact in told] == list(range(1, len(told) + 1))
+    assert told[-1] == person.fact()
     return replace(person, nik_sealed=None, version=0), shown
 
 
@@ -122,6 +128,29 @@ async def test_any_order_of_giving_and_taking_back_comes_to_the_same_end(office:
         first, *others = [await ends(office, order, together=together) for order in permutations(events)]
         assert all(other == first for other in others)
         assert (first[0].record.name == NAME) == (GIVEN_AGAIN in events)
+        assert (first[0].fact().consent_withdrawn_at is UNSET) == (GIVEN_AGAIN in events)
+
+
+async def test_who_withdrew_before_being_known_is_told_of_once(office: Office) -> None:
+    await office.receive(TAKEN_BACK)
+    await office.receive(GIVEN)
+    (fact,) = await office.facts()
+    assert isinstance(fact, facts.BeneficiaryRegistered) and fact.consent_withdrawn_at == at(3)
+
+
+async def test_an_answer_that_is_kept_for_a_retry_names_nobody_who_withdrew_since(office: Office) -> None:
+    await office.receive(GIVEN, event(another("S-1"), "e2", district=SURABAYA))
+    suspicion = await office.open_duplicate()
+    answered = (await office.decide(suspicion, "different", key="k")).json()
+    assert {person["name"] for person in answered["people"]} == {NAME, another("S-1").name}
+    await office.receive(TAKEN_BACK)
+    again = (await office.decide(suspicion, "different", key="k")).json()
+    for person in answered["people"]:
+        if person["beneficiary_id"] == str(SITI_ID):
+            person.update(name=None, birth_date=None, nik_last_four=None)
+    assert again == answered
+    async with office.node.database.reading() as session:
+        assert NAME not in str([tuple(row) for row in await run(session, "SELECT body FROM reply")])
 
 
 @pytest.mark.parametrize(

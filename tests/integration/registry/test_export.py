@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from openpyxl import load_workbook
+from sqlalchemy.event import listen
 
 from shared.events.district import Status
 from shared.security import Role
@@ -33,6 +34,16 @@ async def export(
         return list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
     head, *rows = load_workbook(io.BytesIO(answer.content)).worksheets[0].iter_rows(values_only=True)
     return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+async def test_a_file_of_many_pages_counts_its_people_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.registry.people_export._PAGE", 1)
+    await told(office)
+    statements: list[str] = []
+    engine = office.node.app.state.patient.engine.sync_engine
+    listen(engine, "before_cursor_execute", lambda *said: statements.append(said[2]))
+    assert len(await export(office, "csv")) == 3
+    assert sum("count(" in statement and "FROM person" in statement for statement in statements) == 1
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])

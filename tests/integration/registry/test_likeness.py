@@ -112,6 +112,30 @@ async def test_who_was_called_different_for_the_name_is_asked_about_when_they_co
     assert await questions(office) == []
 
 
+async def test_what_was_decided_for_the_name_counts_again_when_the_shared_nik_was_a_mistake(office: Office) -> None:
+    await office.receive(event(called("A", "Siti Aminah", nik=NIK), "e1"), event(called("B", "Siti Aminah"), "e2"))
+    duplicate = await office.open_duplicate()
+    await office.decide(duplicate, "different", key="k")
+    await office.receive(event(called("B", "Siti Aminah", nik=NIK, revision=2), "e3", minute=1))
+    await office.receive(event(called("B", "Siti Aminah", nik=OTHER_NIK, revision=3), "e4", minute=2))
+    assert await questions(office) == []
+    (item,) = (await office.get("/v1/duplicates", Role.province_officer, state="different")).json()["items"]
+    assert (item["because"], item["decided_by"], item["reason"]) == ("similar", "rini", "sudah dicek")
+    assert await told(office) == [
+        ("DuplicateSuspected", 1, "similar"),
+        ("DuplicateDecided", 2, "different"),
+        ("DuplicateSuspected", 3, "same_nik"),
+        ("DuplicateDecided", 4, "different"),
+    ]
+    await office.receive(event(called("B", "Siti Aminah", nik=NIK, revision=4), "e5", minute=3))
+    assert [item["because"] for item in await questions(office)] == ["same_nik"]
+    await office.receive(event(called("B", "Wulan Ningtyas", nik=OTHER_NIK, revision=5), "e6", minute=4))
+    assert list((await office.suspicions()).values()) == ["withdrawn"]
+    await office.receive(event(called("B", "Siti Aminah", nik=OTHER_NIK, revision=6), "e7", minute=5))
+    assert list((await office.suspicions()).values()) == ["different"]
+    assert (await office.undo(duplicate, key="u")).json()["state"] == "open"
+
+
 # --- undo ---------------------------------------------------------------------------------------------------------
 
 

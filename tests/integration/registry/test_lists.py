@@ -142,6 +142,18 @@ async def test_the_same_over_several_pairs_is_one_person_until_it_is_undone(offi
     assert await _aliases(office, ids) == {}
 
 
+async def test_a_record_that_has_ended_stands_for_none_that_is_in_the_programme(office: Office) -> None:
+    ids = {ref: beneficiary_id(BOJONEGORO, ref) for ref in "AB"}
+    first, second = sorted(ids, key=lambda ref: str(ids[ref]))
+    await office.receive(event(another("A"), "e1"), event(another("B"), "e2"))
+    await office.decide(await office.open_duplicate(), "same", key="k1")
+    await office.receive(event(replace(another(first, revision=2), status=Status.moved), "e3", minute=1))
+    assert await _aliases(office, ids) == {ids[first]: ids[second]}
+    await office.receive(event(replace(another(second, revision=2), status=Status.client), "e4", minute=2))
+    await office.receive(event(another(first, revision=3), "e5", minute=3))
+    assert await _aliases(office, ids) == {ids[second]: ids[first]}
+
+
 def _of_one(people: set[UUID]) -> dict[UUID, UUID]:
     first = min(people, key=str)
     return {who: first for who in people if who != first}

@@ -1,8 +1,9 @@
 """People from a file: judged whole, sent by the door of the district's own events, once."""
 
+import asyncio
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import date, datetime
 from io import BytesIO
 from typing import Any
@@ -15,7 +16,7 @@ from shared.log import Log, LogUnavailable
 from shared.security import Role
 from shared.uploads.worker import Worker
 from tests.integration.registry.office import BOJONEGORO, NIK, SURABAYA, Office
-from tests.integration.uploading import Counter, csv_file, repacked, xlsx_file
+from tests.integration.uploading import Counter, csv_file, renamed, repacked, xlsx_file
 
 HEAD = ["nomor", "nama", "jenis_kelamin", "tanggal_lahir", "nik", "ppks", "disabilitas", "status", "keterampilan"]
 HEAD += ["persetujuan", "persetujuan_oleh", "bentuk_persetujuan", "tanggal_persetujuan"]
@@ -23,6 +24,8 @@ SITI = ["W-1", "Siti Contoh", "P", "01/05/1990", NIK, "penyandang disabilitas", 
 SITI += ["ya", "sendiri", "tertulis", "2026-01-15"]
 BUDI = ["W-2", "Budi Prasetyo", "L", "1985-07-03", "", "fakir miskin", "", "klien", "", "ya", "wali", "rekaman"]
 BUDI += ["15/01/2026"]
+LONG = b"<worksheet>" + b"<row/>" * 200_000 + b"</worksheet>"
+"""Of more than a megabyte."""
 
 
 def but(row: Sequence[Any], **cells: Any) -> list[Any]:
@@ -182,7 +185,11 @@ async def test_a_worker_that_dies_while_sending_is_followed_by_one_that_sends_th
         (csv_file([HEAD, SITI]) + b'"W-2;Budi\n', "not_csv"),
         (b'nomor;"' + b"x" * 200_000, "not_csv"),
         (b"nomor;" + b"x" * 1_100_000, "row_too_long"),
+        (b'"\n";' * 2_000_000, "row_too_long"),
         (b"PK\x03\x04 and no more", "not_xlsx"),
+        (renamed(xlsx_file([HEAD, SITI]), "sheet.bin", content=b"<row>" + b"<c/>" * 400_000), "row_too_long"),
+        (renamed(xlsx_file([HEAD, SITI]), "sheet.bin", content=LONG, as_picture=True), "unpacks_too_large"),
+        (renamed(xlsx_file([HEAD, SITI]), "media/1.png", content=LONG, as_picture=True), "unpacks_too_large"),
         (repacked(xlsx_file([HEAD, SITI]), "xl/worksheets/sheet1.xml", b"<worksheet>"), "not_xlsx"),
         (repacked(xlsx_file([HEAD, SITI]), "xl/worksheets/sheet1.xml", b"<row>" + b"<c/>" * 400_000), "row_too_long"),
         (repacked(xlsx_file([HEAD, SITI]), "xl/sharedStrings.xml", b"<si/>" * 1_600_000), "unpacks_too_large"),
@@ -199,6 +206,49 @@ async def test_a_file_that_cannot_be_taken_says_why_and_harms_nobody(
     assert code in {error["code"] for error in seen["errors"]}
     assert "Siti" not in str(seen) and "W-1" not in str(seen)
     assert await counter.records() == []
+
+
+async def test_a_sheet_of_another_name_and_a_large_picture_beside_it_are_nothing_unusual(counter: Counter) -> None:
+    content = renamed(xlsx_file([HEAD, SITI]), "sheet.bin")
+    with zipfile.ZipFile(out := BytesIO(content), "a") as book:
+        book.writestr("xl/media/1.png", b"\x89PNG\r\n\x1a\n" + bytes(2 * 1024 * 1024))
+    seen = await counter.sent(out.getvalue())
+    assert (seen["state"], seen["rows"]["sent"]) == ("sent", 1)
+
+
+async def test_a_form_of_another_kind_is_refused_before_it_is_read(counter: Counter) -> None:
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(100):
+            read += 1
+            yield b"file=" + b"x" * 100_000 + b"&"
+
+    headers = counter.credentials(Role.district_officer, BOJONEGORO)
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    answer = await counter.client.post("/v1/uploads/people", headers=headers, content=body())
+    assert (answer.status_code, answer.json()["errors"]) == (422, [{"at": "file", "why": "missing"}])
+    assert read <= 1
+
+
+async def test_a_district_with_too_many_files_in_hand_waits_with_the_next(counter: Counter) -> None:
+    files = [csv_file([HEAD, but(SITI, nomor=f"W-{place}")]) for place in range(21)]
+    for content in files[:20]:
+        assert (await counter.send(content)).status_code == 202
+    refused = await counter.send(files[20])
+    assert (refused.status_code, refused.json()["code"], refused.json()["most"]) == (409, "too_many_uploads", 20)
+    assert (await counter.send(files[0])).status_code == 202  # in hand already: nothing is added
+    elsewhere = await counter.send(files[20], Role.district_officer, SURABAYA)
+    assert elsewhere.status_code == 202
+    await counter.work()
+    assert (await counter.send(files[20])).status_code == 202
+
+
+async def test_files_that_come_at_once_are_counted_one_after_another(counter: Counter) -> None:
+    files = [csv_file([HEAD, but(SITI, nomor=f"W-{place}")]) for place in range(26)]
+    answers = await asyncio.gather(*(counter.send(content) for content in files))
+    assert sorted(answer.status_code for answer in answers) == [202] * 20 + [409] * 6
 
 
 async def test_a_bomb_of_entities_is_not_unpacked(counter: Counter) -> None:

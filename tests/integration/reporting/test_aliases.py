@@ -17,14 +17,16 @@ from tests.integration.reporting.office import BOJONEGORO, MILLION, NOVEMBER, TU
 
 A, B, C = (BOJONEGORO, "B-1"), (BOJONEGORO, "B-2"), (TUBAN, "T-1")
 FIRST, SECOND, THIRD = sorted((A, B, C), key=lambda who: str(beneficiary_id(*who)))
-"""The first stands for all."""
+"""Where they are alike, the first stands for all."""
+Decision = Literal["same", "different", "withdrawn"] | None
+STATUSES = ("client", "ex_client", "graduated", "withdrawn", "moved", "deceased")
 
 
 def pair(
     one: tuple[str, str],
     other: tuple[str, str],
     version: int,
-    decision: Literal["same", "different", "withdrawn"] | None = None,
+    decision: Decision = None,
 ) -> Record:
     people = sorted((beneficiary_id(*one), beneficiary_id(*other)), key=str)
     number = UUID(int=people[0].int ^ people[1].int)
@@ -109,6 +111,51 @@ async def test_what_is_told_of_an_alias_afterwards_counts_when_it_is_none_any_mo
     assert await reconcile(office.database) == []
 
 
+async def test_nobody_vanishes_because_the_record_that_was_first_has_ended(office: Office) -> None:
+    """Of FIRST, who moved away, and SECOND, who is an ex-client: the person is an ex-client."""
+    await office.hear(*people())
+    district, ref = FIRST
+    await office.hear(person(ref, "moved", version=2, district=district))
+    assert await counted(office) == (2, 2, net(SECOND, THIRD), 2, 2)
+    await office.hear(pair(FIRST, SECOND, 1, "same"))
+    assert await counted(office) == (2, 2, net(SECOND, THIRD), 2, 2)
+    assert (await office.cell(district=None))["beneficiaries"]["moved"] == 0
+    assert await reconcile(office.database) == []
+
+
+async def test_who_stands_for_a_person_is_chosen_anew_when_a_record_changes(office: Office) -> None:
+    """Also by a record of another district, whose fact alone arrives; with reports and classes."""
+    await office.hear(*people(), pair(FIRST, SECOND, 1, "same"), pair(SECOND, THIRD, 1, "same"))
+    assert await counted(office) == (1, 1, net(FIRST), 1, 2)
+    for ended, status, stands in (
+        (FIRST, "withdrawn", SECOND),
+        (SECOND, "client", THIRD),
+        (THIRD, "moved", None),
+        (SECOND, "deceased", None),
+    ):
+        district, ref = ended
+        version = 3 if (ended, status) == (SECOND, "deceased") else 2
+        await office.hear(person(ref, status, version=version, district=district))
+        here = (1, 1, net(stands), 1, 2) if stands else (0, 0, 0, 0, 2)
+        assert await counted(office) == here, (ended, status)
+        assert await reconcile(office.database) == []
+    beneficiaries = (await office.cell(district=None))["beneficiaries"]
+    assert {name: number for name, number in beneficiaries.items() if number} == {"deceased": 1}
+    await office.hear(person(THIRD[1], "ex_client", version=3, district=THIRD[0]))
+    assert await counted(office) == (1, 1, net(THIRD), 1, 2)
+    assert await reconcile(office.database) == []
+
+
+async def test_a_record_of_which_nothing_was_heard_yet_stands_for_nobody(office: Office) -> None:
+    known = [record for record in people() if FIRST[1].encode() not in (record.value or b"")]
+    unknown = [record for record in people() if FIRST[1].encode() in (record.value or b"")]
+    await office.hear(*known, pair(FIRST, SECOND, 1, "same"))
+    assert (await counted(office))[:3] == (2, 2, net(SECOND, THIRD))
+    await office.hear(*unknown)
+    assert (await counted(office))[:3] == (2, 2, net(FIRST, THIRD))
+    assert await reconcile(office.database) == []
+
+
 async def test_a_status_that_is_not_that_of_the_facts_is_named_and_a_rebuild_mends_it(office: Office) -> None:
     await office.hear(*people(), pair(FIRST, SECOND, 1, "same"))
     right = await counted(office)
@@ -149,3 +196,52 @@ async def test_any_order_of_the_same_events_gives_the_same_numbers(
     assert totals == [(2, 2)]
     months = await office.rows("SELECT sum(reports), sum(net_profit) FROM district_month WHERE month = 2026 * 12 + 9")
     assert months == [(2, net(FIRST, SECOND) * MILLION)]
+
+
+PAIRS = ((FIRST, SECOND), (SECOND, THIRD), (FIRST, THIRD))
+_STATUSES = st.lists(st.sampled_from(STATUSES), min_size=1, max_size=3)
+_DECISIONS: st.SearchStrategy[list[Decision]] = st.lists(
+    st.sampled_from(("same", "different", "withdrawn", None)), max_size=3
+)
+
+
+def expected(statuses: dict[tuple[str, str], str], same: set[tuple[tuple[str, str], tuple[str, str]]]) -> Any:
+    """How many of each status, and the net profit of October in millions: by the rule of decision 32, read anew."""
+    groups = [{who} for who in statuses]
+    for one, other in same:
+        joined = [group for group in groups if one in group or other in group]
+        groups = [group for group in groups if group not in joined] + [set().union(*joined)]
+    order = ["ex_client", "client", "deceased", "graduated", "withdrawn", "moved"]
+    standing = [
+        min(group, key=lambda who: (order.index(statuses[who]), (FIRST, SECOND, THIRD).index(who))) for group in groups
+    ]
+    numbers = {name: sum(statuses[who] == name for who in standing) for name in STATUSES}
+    return numbers, net(*(who for who in standing if statuses[who] == "ex_client"))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+async def test_any_order_of_statuses_and_decisions_gives_the_numbers_of_the_newest(
+    office: Office, data: st.DataObject
+) -> None:
+    await office.forget_everything(METADATA)
+    lives = {who: data.draw(_STATUSES) for who in (FIRST, SECOND, THIRD)}
+    decided = {pair_of: data.draw(_DECISIONS) for pair_of in PAIRS}
+    events = [record for record in people() if b"income-reported" in dict(record.headers)["ce_type"]]
+    for (district, ref), life in lives.items():
+        events += [person(ref, status, version=1 + place, district=district) for place, status in enumerate(life)]
+    for (one, other), decisions in decided.items():
+        events += [pair(one, other, 1 + place, decision) for place, decision in enumerate(decisions)]
+    order = data.draw(st.permutations(events))
+    size = data.draw(st.integers(1, len(order)))
+    for start in range(0, len(order), size):
+        await office.hear(*order[start : start + size])
+    await office.drain()
+    await office.hear()
+    assert await reconcile(office.database) == []
+    same = {pair_of for pair_of, decisions in decided.items() if decisions and decisions[-1] == "same"}
+    numbers, millions = expected({who: life[-1] for who, life in lives.items()}, same)
+    cell = await office.rows(f"SELECT {', '.join(f'sum({name})' for name in STATUSES)} FROM district_people")
+    assert list(cell[0]) == [numbers[name] for name in STATUSES]
+    months = await office.rows("SELECT sum(net_profit) FROM district_month WHERE month = 2026 * 12 + 9")
+    assert (months[0][0] or 0) == millions * MILLION
