@@ -92,11 +92,12 @@ class Provider:
         self._client_id = settings.oidc_client
         self._back = settings.public + CALLBACK_PATH
         self._gone = settings.public + "/sign-in"
-        secret = settings.oidc_secret_file
+        file = settings.oidc_secret_file
+        secret = (file.read_text().strip() or None) if file else None
         self._app = OAuth().register(
             "office",
             client_id=settings.oidc_client,
-            client_secret=secret.read_text().strip() if secret else None,
+            client_secret=secret,
             server_metadata_url=f"{self.issuer.rstrip('/')}/.well-known/openid-configuration",
             client_kwargs={
                 "scope": settings.oidc_scope,

@@ -139,7 +139,7 @@ class SignIn:
         except Unauthenticated as fault:
             response = self._refused(request, here, fault.why, "bad_office")
         else:
-            response = render(request, "entered.html", headers={"Refresh": "0; url=../"})
+            response = render(request, "entered.html", 200, {"Refresh": "0; url=../"})
             await self._begin(request, here, Entered(caller, "provider", id_token=id_token), response)
         self._drop(request, response, self._question_cookie, strict=False)
         return response
@@ -177,7 +177,7 @@ class SignIn:
             here.logger.info("signed out", role=held.caller.role.value)
             farewell = await self._provider.farewell(id_token) if self._provider and id_token else None
             if farewell is not None:  # by a page: what a form leads to may not be foreign (form-action 'self')
-                response = render(request, "left.html", headers={"Refresh": f"0; url={farewell}"}, address=farewell)
+                response = render(request, "left.html", 200, {"Refresh": f"0; url={farewell}"}, address=farewell)
         self._drop(request, response, self._sessions.cookie)
         return response
 
