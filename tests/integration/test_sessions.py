@@ -220,7 +220,7 @@ async def test_a_session_that_ended_is_over_in_every_process(site: Site, tmp_pat
     copied = with_cookie(site._replace(node=other), await enter(site))
     assert await is_in(copied)
     stopping = asyncio.Event()
-    listening = asyncio.create_task(other.background["sessions"](stopping))
+    listening = asyncio.ensure_future(other.background["sessions"](stopping))
     await site.client.post("/sign-out")
     deadline = time.monotonic() + 10
     while await is_in(copied):
