@@ -22,6 +22,10 @@ class Refused(Exception):
 
 
 TITLES: dict[str, Sentence] = {
+    "foreign_form": Sentence(
+        "Permintaan ini tidak berasal dari halaman Berdaya; tidak ada yang diubah.",
+        "This request did not come from a Berdaya page; nothing was changed.",
+    ),
     "illegal_transition": Sentence(
         "Langkah ini tidak dapat dilakukan pada status bantuan sekarang.",
         "This step cannot be taken in the present status of the grant.",

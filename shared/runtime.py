@@ -28,6 +28,7 @@ from shared.kafka import KafkaLog
 from shared.log import Log, LogUnavailable
 from shared.outbox import Relay, run_relay
 from shared.security import LocalKey, Verifier, WrongSecret
+from shared.sessions import Sessions
 from shared.settings import Settings
 from shared.sockets import attentive, raise_file_limit
 from shared.telemetry import Metrics, kinds, logger, places
@@ -100,8 +101,9 @@ class Node:
         ]
         key = LocalKey.at(settings.keys)
         verifier = Verifier(key.public, issuer=settings.issuer, audience=settings.audience)
+        sessions = Sessions(key, issuer=settings.issuer, public=settings.public)
         limited = self.database.within(web.DATABASE_SECONDS)
-        self.context = web.Context(name, limited, log, verifier, self.metrics, self.logger)
+        self.context = web.Context(name, limited, log, verifier, sessions, self.metrics, self.logger)
         self.app = FastAPI(title=title, version="1")
         self.served: ASGIApp = self.app
         """What the server is given: the application, or what a service puts in front of it."""

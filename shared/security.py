@@ -9,7 +9,7 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from tempfile import mkstemp
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from joserfc import jwt
@@ -26,6 +26,7 @@ warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=Securi
 ALGORITHMS = ["EdDSA", "Ed25519", "ES256"]
 MAX_TOKEN_BYTES = 4096
 LEEWAY_SECONDS = 30
+_T = TypeVar("_T")
 _REMEMBERED = 4096
 """Tokens whose signature was checked already, by their exact text: checking costs more than a whole answer."""
 
@@ -56,7 +57,8 @@ class Caller(NamedTuple):
         return self.district is None or self.district == district
 
 
-def _go_together(role: Role, district: str | None) -> bool:
+def go_together(role: Role, district: str | None) -> bool:
+    """The two district roles are of one district of East Java, the others of none."""
     return district in DISTRICTS if role in DISTRICT_ROLES else district is None
 
 
@@ -89,6 +91,21 @@ class Verified(NamedTuple):
 
     caller: Caller
     until: float
+    session: str | None = None
+    """The id of the session in whose cookie the token came; it may be ended before."""
+
+
+def read_token(token: str, keys: KeySet, kind: type[_T]) -> _T:
+    """The claims of a token signed by one of the keys. Raises Unauthenticated.
+
+    Only the signature is checked: expiry, issuer and audience are for the caller to check.
+    """
+    if len(token) > MAX_TOKEN_BYTES:
+        raise Unauthenticated("oversize")
+    try:
+        return msgspec.convert(jwt.decode(token, keys, algorithms=ALGORITHMS).claims, kind)
+    except Exception as error:  # joserfc stumbles over what a stranger may write: {"crit": [[]]}, [[[[…
+        raise Unauthenticated(type(error).__name__) from None
 
 
 class Verifier:
@@ -117,13 +134,7 @@ class Verifier:
         return verified
 
     def _check(self, token: str) -> Verified:
-        """joserfc checks the signature only: expiry, issuer and audience are checked here."""
-        if len(token) > MAX_TOKEN_BYTES:
-            raise Unauthenticated("oversize")
-        try:
-            claims = msgspec.convert(jwt.decode(token, self._keys, algorithms=ALGORITHMS).claims, _Claims)
-        except Exception as error:  # joserfc stumbles over what a stranger may write: {"crit": [[]]}, [[[[…
-            raise Unauthenticated(type(error).__name__) from None
+        claims = read_token(token, self._keys, _Claims)
         moment = time.time()
         audiences = claims.aud if isinstance(claims.aud, list) else [claims.aud]
         if claims.exp < moment - LEEWAY_SECONDS:
@@ -132,7 +143,7 @@ class Verifier:
             raise Unauthenticated("not_yet_valid")
         if claims.iss != self._issuer or self._audience not in audiences:
             raise Unauthenticated("issuer_or_audience")
-        if not _go_together(claims.role, claims.district):
+        if not go_together(claims.role, claims.district):
             raise Unauthenticated("district")
         return Verified(Caller(claims.sub, claims.role, claims.district), claims.exp + LEEWAY_SECONDS)
 
@@ -156,7 +167,7 @@ class LocalKey:
         self, *, sub: str, role: Role, district: str | None, issuer: str, audience: str, seconds: float = 12 * 3600
     ) -> str:
         """A token for 12 hours unless told otherwise. Raises ValueError when role and district do not go together."""
-        if not _go_together(role, district):
+        if not go_together(role, district):
             raise ValueError(f"role {role} {'needs a' if role in DISTRICT_ROLES else 'takes no'} district of East Java")
         moment = int(time.time())
         claims = {
@@ -168,6 +179,10 @@ class LocalKey:
             "aud": audience,
             "iss": issuer,
         }
+        return self.seal(claims)
+
+    def seal(self, claims: dict[str, Any]) -> str:
+        """Any claims as a token, for `read_token`; nothing is checked."""
         return jwt.encode({"alg": "EdDSA", "kid": self._key.kid}, claims, self._key, algorithms=ALGORITHMS)
 
 

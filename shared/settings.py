@@ -65,6 +65,31 @@ class Settings(BaseSettings):
     streams: int = Field(default=2500, ge=1, description="The most pages that follow changes by one process at once.")
     streams_each: int = Field(default=50, ge=1, description="The most of these by one caller, the `sub` of the token.")
     lookups: int = Field(default=120, ge=1, description="The most lookups of a NIK by one caller within an hour.")
+    public: str = Field(
+        default="",
+        pattern=r"^(https?://[A-Za-z0-9.\[\]:-]+)?$",
+        description="The address people open, without a path, e.g. https://berdaya.example.",
+    )
+    oidc_issuer: str = Field(default="", description="The office's identity provider, an OpenID Connect issuer.")
+    oidc_client: str = Field(default="", description="As what the provider knows Berdaya: the client's id.")
+    oidc_secret_file: Path | None = Field(
+        default=None, description="The file with the client's secret alone; without it the client is a public one."
+    )
+    oidc_roles: str = Field(
+        default="",
+        description="Which of the provider's roles is which here: theirs=ours,…; of several the first counts.",
+    )
+    oidc_roles_claim: str = Field(
+        default="roles", description="Where the ID token names roles; dots lead into it: realm_access.roles."
+    )
+    oidc_district_claim: str = Field(
+        default="district", description="Where the ID token names the four digits of an officer's district."
+    )
+    oidc_subject_claim: str = Field(
+        default="sub",
+        description="Where the ID token names the person; preferred_username reads better, if never given again.",
+    )
+    oidc_scope: str = Field(default="openid", description="What is asked of the provider.")
     issuer: str = Field(default="berdaya-local", description="The `iss` that tokens must carry.")
     audience: str = Field(default="berdaya", description="The `aud` that tokens must carry.")
     stall: float = Field(
@@ -88,6 +113,12 @@ class Settings(BaseSettings):
     def _user_and_password(self) -> Self:
         if (self.kafka_user is None) != (self.kafka_password_file is None):
             raise ValueError("BERDAYA_KAFKA_USER and BERDAYA_KAFKA_PASSWORD_FILE go together")
+        return self
+
+    @model_validator(mode="after")
+    def _provider_is_whole(self) -> Self:
+        if self.oidc_issuer and not (self.oidc_client and self.oidc_roles and self.public):
+            raise ValueError("BERDAYA_OIDC_ISSUER needs BERDAYA_OIDC_CLIENT, BERDAYA_OIDC_ROLES and BERDAYA_PUBLIC")
         return self
 
     @property

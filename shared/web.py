@@ -18,7 +18,8 @@ from shared.database import FAULTS, Database, is_transient, is_unstorable, now, 
 from shared.failpoint import reached
 from shared.log import Log, LogUnavailable
 from shared.refusals import TITLES, Refused
-from shared.security import Caller, Role, Unauthenticated, Verifier
+from shared.security import Caller, Role, Unauthenticated, Verified, Verifier
+from shared.sessions import Due, Sessions, renewal
 from shared.telemetry import Metrics, kinds, places
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -32,6 +33,7 @@ such as a stream of events, may take for ever."""
 _STATUS = {
     "not_found": 404,
     "forbidden": 403,
+    "foreign_form": 403,
     "unauthenticated": 401,
     "invalid_request": 422,
     "too_large": 413,
@@ -59,6 +61,7 @@ class Context:
     """Within DATABASE_SECONDS."""
     log: Log
     verifier: Verifier
+    sessions: Sessions
     metrics: Metrics
     logger: FilteringBoundLogger
 
@@ -78,6 +81,14 @@ def caller(
 ) -> Caller:
     """Who calls, by the bearer token. Raises Unauthenticated."""
     return here.verifier.verify(bearer_token(request))
+
+
+def signed_in(request: Request, here: Annotated[Context, Depends(context)]) -> Verified:
+    """Who calls, by the bearer token or by the cookie of the pages. Raises Unauthenticated, of a cookie also Due, which
+    renews it, and Refused `foreign_form`."""
+    if "authorization" not in request.headers and here.sessions.cookie in request.cookies:
+        return here.sessions.check(request)
+    return here.verifier.check(bearer_token(request))
 
 
 def bearer_token(request: Request) -> str:
@@ -198,6 +209,8 @@ def install(app: FastAPI, here: Context) -> None:
 
     @app.exception_handler(Unauthenticated)
     async def _unauthenticated(request: Request, error: Unauthenticated) -> Response:
+        if isinstance(error, Due):
+            return renewal(request)
         here.metrics.count("refused_tokens_total")
         here.logger.warning("token refused", why=error.why, path=request.url.path)
         return problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})

@@ -23,6 +23,7 @@ from deploy.stack import kafka, ports, postgres, redis
 from deploy.stack.components import Handle, start_kafka, start_postgres, start_redis
 from deploy.stack.errors import StackError, Unavailable
 from deploy.stack.files import DEPLOY
+from tests.keycloak import start_keycloak
 
 Way = Literal["containers", "processes"]
 _WAYS: dict[str, Way] = {"containers": "containers", "processes": "processes"}
@@ -119,12 +120,17 @@ _PROCESSES: dict[str, Callable[[Path], Handle]] = {
     "kafka": start_kafka,
     "postgres": start_postgres,
     "redis": start_redis,
+    "keycloak": start_keycloak,
 }
 
 
+def by_process(name: str) -> bool:
+    return way() == "processes" or name not in _CONTAINERS
+
+
 def start(name: str, folder: Path) -> Started:
-    """One component, the way that was chosen. Raises StackError when it cannot be had."""
-    if way() == "processes":
+    """One component, the way that was chosen if it is known as a container. Raises StackError when it cannot be had."""
+    if by_process(name):
         return _PROCESSES[name](folder)
     container = _CONTAINERS[name]()
     try:

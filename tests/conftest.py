@@ -1,8 +1,8 @@
 """The real components, started at first use and shared by the session; where one cannot be had, a skip that says why.
 
 An address in the environment (BERDAYA_TEST_KAFKA, BERDAYA_TEST_POSTGRES, BERDAYA_TEST_REDIS) is used as it is. A
-component named in REQUIRE (`REQUIRE=kafka,postgres,redis,chromium,engine`) fails the tests that need it instead of
-skipping.
+component named in REQUIRE (`REQUIRE=kafka,postgres,redis,keycloak,chromium,engine`) fails the tests that need it
+instead of skipping.
 """
 
 import os
@@ -13,7 +13,7 @@ import pytest
 from deploy.containers import engine, images
 from deploy.stack.errors import StackError
 from deploy.stack.files import ROOT
-from tests.components import Started, start, way
+from tests.components import Started, by_process, start, way
 
 _told: dict[str, str] = {}
 
@@ -27,7 +27,8 @@ class Components:
         self._missing: dict[str, str] = {}
 
     def address(self, name: str) -> str:
-        """Where the component answers: Kafka host:port, PostgreSQL the administrator's URL, Redis a URL.
+        """Where the component answers: Kafka host:port, PostgreSQL the administrator's URL, Redis a URL, Keycloak the
+        issuer.
 
         Skips the test when it cannot be had, or fails it when it is required.
         """
@@ -47,10 +48,10 @@ class Components:
 
     def _start(self, name: str) -> None:
         try:
-            if way() == "containers":
+            if not by_process(name):
                 self._prepare()
             self._handles[name] = start(name, self._folder.mktemp(name))
-            _told[name] = "real, a container" if way() == "containers" else "real, a process of its own"
+            _told[name] = "real, a process of its own" if by_process(name) else "real, a container"
         except StackError as error:
             self._missing[name] = str(error)
 
@@ -116,5 +117,5 @@ def redis_url(components: Components) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("components")
-    for name in ("kafka", "postgres", "redis", "chromium", "engine"):
+    for name in ("kafka", "postgres", "redis", "keycloak", "chromium", "engine"):
         terminalreporter.line(f"{name:9} {_told.get(name, 'not used by the tests chosen')}")

@@ -1,6 +1,7 @@
 """Records as districts and services write them, and tokens as callers show them."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -13,7 +14,8 @@ import msgspec
 from shared.database import DISTRICT_LOCKS
 from shared.events.catalogue import CATALOGUE, NAMES, facts_topic, intake_topic, outgoing
 from shared.events.envelope import Envelope, Outgoing, Record
-from shared.security import LocalKey, Role
+from shared.security import Caller, LocalKey, Role
+from shared.sessions import Session, Sessions, new_id
 from shared.settings import Settings
 
 _offsets = count()
@@ -56,6 +58,14 @@ def bearer(settings: Settings, role: Role, sub: str, district: str | None = None
     key = LocalKey.at(Path(settings.keys))
     token = key.sign(sub=sub, role=role, district=district, issuer=settings.issuer, audience=settings.audience)
     return {"Authorization": f"Bearer {token}"}
+
+
+def session_cookie(settings: Settings, role: Role, sub: str = "siti", district: str | None = None) -> dict[str, str]:
+    """The header with the cookie of somebody who has just signed in, on no record anywhere."""
+    sessions = Sessions(LocalKey.at(settings.keys), issuer=settings.issuer, public=settings.public)
+    at = int(time.time())
+    session = Session(Caller(sub, role, district), new_id(), new_id(), at + 600, at, at + 3600)
+    return {"Cookie": f"{sessions.cookie}={sessions.sign(session)}"}
 
 
 @asynccontextmanager

@@ -129,7 +129,7 @@ def operate(
 
 def _link(var: Path, port: int, *, role: Role, sub: str, district: str | None) -> str:
     settings = Settings(service="reporting", var=var)
-    return sign_in_link(settings, f"http://127.0.0.1:{port}", sub=sub, role=role, district=district)
+    return sign_in_link(settings, settings.public or f"http://127.0.0.1:{port}", sub=sub, role=role, district=district)
 
 
 def _finish(work: Coroutine[Any, Any, int]) -> None:

@@ -13,6 +13,7 @@ from services.reporting.nightly import keep, night_of
 from services.reporting.public import freeze
 from services.reporting.reconcile import rebuild, reconcile
 from services.reporting.rule_versions import RULES, GrowthRule, read_candidate
+from services.reporting.sessions import end_all_of
 from services.reporting.tables import METADATA
 from services.reporting.what_if import what_if
 from shared.database import Database, now
@@ -52,6 +53,15 @@ def _release() -> None:
 
     released = in_database("reporting", release)
     print("released" if released else "nothing released: today was already, or there is no report yet")
+
+
+@app.command("sign-out", help="End all sessions of one person, by the name that pages show, on every page at once.")
+def _sign_out(sub: Annotated[str, typer.Argument(help="Who, as the page says `signed in as`.")]) -> None:
+    async def end(database: Database) -> int:
+        async with database.transaction() as session:
+            return await end_all_of(session, sub)
+
+    print(f"{in_database('reporting', end)} sessions ended")
 
 
 @app.command("what-if", help="What would change under another growth rule. Changes nothing.")

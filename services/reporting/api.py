@@ -17,9 +17,8 @@ from services.reporting.stream import Streams
 from shared.database import Database, now, run
 from shared.refusals import Refused
 from shared.security import READERS, Caller, Role, Verified
-from shared.web import Context, bearer_token, context
+from shared.web import Context, context, signed_in
 
-SESSION_COOKIE = "berdaya_session"
 LAST_EVENT_ID = "last-event-id"
 """With it a browser that comes again says which version it was told of last."""
 
@@ -28,9 +27,8 @@ Here = Annotated[Context, Depends(context)]
 
 
 def reader(request: Request, here: Here) -> Verified:
-    """Who reads: by bearer token, or by the page's session cookie. Raises Unauthenticated or Refused."""
-    cookie = None if "authorization" in request.headers else request.cookies.get(SESSION_COOKIE)
-    who = here.verifier.check(cookie or bearer_token(request))
+    """Who reads, as `signed_in` knows. Raises Refused `forbidden` for a role that reads nothing."""
+    who = signed_in(request, here)
     if who.caller.role not in READERS:
         raise Refused("forbidden", role=who.caller.role.value)
     return who

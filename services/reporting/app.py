@@ -12,6 +12,7 @@ from services.reporting.pages.aid import Values
 from services.reporting.pages.past import Pasts
 from services.reporting.releasing import Releasing
 from services.reporting.rule_versions import RULES
+from services.reporting.sessions import Endings
 from services.reporting.stream import Streams
 from services.reporting.uploading import INCOME
 from shared.consumer import Together
@@ -60,7 +61,8 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     for router in (api.router, growth_api.router, worklist_api.router, views_api.router, measures.router):
         node.app.include_router(router)
     take_uploads(node, INCOME)
-    node.app.include_router(pages.pages(settings, node.context.database))
+    endings = Endings(node.context.database, node.context.sessions, streams)
+    node.app.include_router(pages.pages(settings, node.context.database, node.context.sessions, endings))
     node.background["streams"] = streams.run
     nightly = Nightly(database, node.metrics, node.logger, proves=settings.role != "web")
     node.background["nightly"] = nightly.run
@@ -68,6 +70,7 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     node.background["listener"] = live.listen
     if settings.role != "worker":
         node.background["past"] = past.run
+        node.background["sessions"] = endings.run
     if settings.role != "web":
         node.background["announcer"] = announcer.run
         releasing = Releasing(database, live, node.metrics, node.logger)

@@ -7,7 +7,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 
 from fastapi import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -89,6 +89,12 @@ class Streams:
         told = int(last) if last and last.isascii() and last.isdigit() and len(last) < 19 else -1
         return _Reader(self, who, told)
 
+    def end(self, sessions: Set[str]) -> None:
+        """End the streams of these sessions, which have ended themselves."""
+        for reader in self._open:
+            if reader.session in sessions:
+                reader.end()
+
     def enter(self, reader: "_Reader") -> bool:
         """False when there is no room for another, or for another of this caller."""
         if self._ended or len(self._open) >= self._most or self._callers[reader.sub] >= self._each:
@@ -124,6 +130,7 @@ class _Reader(Response):
     def __init__(self, streams: Streams, who: Verified, told: int) -> None:
         super().__init__()
         self.sub = who.caller.sub
+        self.session = who.session
         self._streams = streams
         self._told = told
         life = LIFE_SECONDS * random.uniform(0.9, 1.1)
@@ -133,6 +140,10 @@ class _Reader(Response):
         self._gone = False
 
     def wake(self) -> None:
+        self._woken.set()
+
+    def end(self) -> None:
+        self._ends = 0.0
         self._woken.set()
 
     def beat(self) -> None:

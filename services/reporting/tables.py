@@ -350,6 +350,32 @@ class UsedTicket(Reporting, table=True):
     expires: int = Field(sa_type=BigInteger)
 
 
+class SignedIn(Reporting, table=True):
+    """A session of somebody on the pages. Moments are whole seconds since 1970."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        CheckConstraint("(ended IS NULL) = (ending IS NULL)", name="session_ending"),
+        Index("session_sub", "sub"),
+        Index("session_ended", "ended"),
+    )
+    id: str = Field(primary_key=True)
+    sub: str
+    role: str
+    district: str | None = None
+    began: int = Field(sa_type=BigInteger)
+    used: int = Field(sa_type=BigInteger)
+    """By a person; what a page fetches by itself is no use."""
+    ends: int = Field(sa_type=BigInteger)
+    turn: str
+    previous: str | None = None
+    renewed: int = Field(sa_type=BigInteger)
+    ended: int | None = Field(default=None, sa_type=BigInteger)
+    ending: str | None = None
+    id_token: str | None = None
+    """For the identity provider to end its own session by; gone when this one ends."""
+
+
 class PublicRelease(Reporting, table=True):
     """What the public is told of one day, frozen: rows are never changed. Only what is published is in it."""
 

@@ -24,7 +24,7 @@ from shared.security import LocalKey, Role
 from shared.settings import Settings
 from tests.browser import province
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 
 
 class Server:
@@ -33,6 +33,8 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.settings = Settings(service="reporting", var=folder, port=_free_port())
         self.url = f"http://127.0.0.1:{self.settings.port}"
+        self.environment: dict[str, str] = {}
+        """What else it is told at its start."""
         self._output = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._revision = 1
@@ -53,6 +55,7 @@ class Server:
             "BERDAYA_VAR": str(self.settings.var),
             "BERDAYA_PORT": str(self.settings.port),
             "BERDAYA_LOG_LEVEL": "WARNING",
+            **self.environment,
         }
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
@@ -61,6 +64,7 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
                 raise RuntimeError(f"the service did not start:\n{self._output.read_text()}")
             time.sleep(0.05)
 

@@ -63,7 +63,9 @@ class Site(NamedTuple):
 async def opened(database: Database, folder: Path) -> AsyncIterator[Site]:
     settings = Settings(service="reporting", var=folder)
     node = build(settings, EmbeddedLog(folder / "log.db"), database)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(node.app), base_url="http://test") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(node.app), base_url="http://test", headers={"Origin": "http://test"}
+    ) as client:
         yield Site(node, settings, client)
     await node.log.close()
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from services.reporting.api import SESSION_COOKIE, Dashboards
+from services.reporting.api import Dashboards
 from services.reporting.app import build
 from services.reporting.dashboard import Lag
 from services.reporting.dashboard import build as build_dashboard
@@ -23,6 +23,7 @@ from shared.embedded import EmbeddedLog
 from shared.runtime import Node
 from shared.security import LocalKey, Role
 from shared.settings import Settings
+from tests.helpers import session_cookie
 from tests.integration.conftest import Templates
 
 PATH = "/v1/dashboard"
@@ -178,8 +179,8 @@ async def test_who_may_not_read_is_told_the_same_by_either_way(doors: Doors) -> 
         (_signed(good[:-4] + "AAAA"), 401),
         (_signed("x" * 5000), 401),
         ({"Authorization": f"Basic {good}"}, 401),
-        ({"Cookie": f"{SESSION_COOKIE}={expired}"}, 401),
-        ({"Cookie": f"{SESSION_COOKIE}={good}", **_signed("no.such.token")}, 401),
+        ({"Cookie": f"berdaya_session={good}"}, 401),  # a bearer token is no session
+        ({**session_cookie(doors.node.settings, Role.viewer), **_signed("no.such.token")}, 401),
         (_signed(doors.token(Role.district_system, BOJONEGORO)), 403),
     ]
     for headers, status in refused:
@@ -191,10 +192,11 @@ async def test_who_may_not_read_is_told_the_same_by_either_way(doors: Doors) -> 
 
 async def test_a_session_cookie_and_any_spelling_of_bearer_read_by_either_way(doors: Doors) -> None:
     token = doors.token(Role.viewer)
+    cookie = session_cookie(doors.node.settings, Role.viewer)["Cookie"]
     for headers in (
-        {"Cookie": f"a=b; {SESSION_COOKIE}={token}; c"},
+        {"Cookie": f"a=b; {cookie}; c"},
         {"Authorization": f"bearer  {token} "},
-        {"Cookie": f"{SESSION_COOKIE}=nonsense", **_signed(token)},
+        {"Cookie": "berdaya_session=nonsense", **_signed(token)},
     ):
         assert (await doors.both("GET", PATH, headers)).status == 200
     assert doors.came_through == 0

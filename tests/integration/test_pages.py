@@ -354,8 +354,9 @@ async def test_a_used_ticket_does_not_work_in_another_spelling(site: Site) -> No
 async def test_a_ticket_is_no_session_and_a_session_no_ticket(site: Site) -> None:
     assert (await site.client.post("/sign-in", data={"token": site.ticket()})).status_code == 403
     assert (await site.client.post("/sign-in", data={"ticket": site.token()})).status_code == 403
-    site.client.cookies.set("berdaya_session", site.ticket())
-    assert (await site.client.get("/")).status_code == 303
+    for token in (site.ticket(), site.token()):
+        site.client.cookies.set("berdaya_session", token)
+        assert (await site.client.get("/")).status_code == 303
 
 
 async def test_an_old_ticket_does_not_work(site: Site) -> None:
@@ -377,7 +378,7 @@ async def test_a_token_signs_in_as_well(site: Site) -> None:
     answer = await site.client.post("/sign-in", data={"token": f"  {site.token()}\n"})
     assert answer.status_code == 303
     cookie = answer.headers["set-cookie"]
-    assert cookie.startswith(f"berdaya_session={site.token()[:20]}")
+    assert cookie.startswith("berdaya_session=")
     assert {"HttpOnly", "Path=/", "SameSite=strict"} <= set(cookie.split("; "))
     assert "Secure" not in cookie
     await site.page("/")
@@ -385,7 +386,10 @@ async def test_a_token_signs_in_as_well(site: Site) -> None:
 
 async def test_the_session_stays_on_https(site: Site) -> None:
     for client, headers in (
-        (httpx.AsyncClient(transport=httpx.ASGITransport(site.node.app), base_url="https://test"), {}),
+        (
+            httpx.AsyncClient(transport=httpx.ASGITransport(site.node.app), base_url="https://test"),
+            {"Origin": "https://test"},
+        ),
         (site.client, {"X-Forwarded-Proto": "https"}),
     ):
         answer = await client.post("/sign-in", data={"token": site.token()}, headers=headers)
@@ -428,13 +432,15 @@ async def test_signing_out_ends_the_session(site: Site) -> None:
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({}, 303),
         ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, 303),
+        ({"Sec-Fetch-Site": "none"}, 303),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "same-site"}, 403),
         ({"Origin": "http://test"}, 303),
         ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "http://test:8001"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": ""}, 403),
     ],
 )
 async def test_another_site_cannot_sign_anybody_in_or_out(site: Site, headers: dict[str, str], status: int) -> None:
@@ -442,13 +448,6 @@ async def test_another_site_cannot_sign_anybody_in_or_out(site: Site, headers: d
     assert entered.status_code == status
     site.client.cookies.clear()
     assert (await site.client.post("/sign-out", headers=headers)).status_code == status
-
-
-async def test_a_browser_that_hides_its_origin_is_known_by_a_cookie_no_other_site_can_send(site: Site) -> None:
-    """Plain HTTP: no Sec-Fetch-Site, and `Origin: null` because of Referrer-Policy: no-referrer."""
-    await site.page("/sign-in")
-    headers = {"Origin": "null"}
-    assert (await site.client.post("/sign-in", data={"token": site.token()}, headers=headers)).status_code == 303
 
 
 # Safety of what is sent
@@ -463,7 +462,7 @@ async def test_every_page_forbids_what_it_does_not_need(site: Site, address: str
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert answer.headers["cache-control"] == "private, no-cache"
     for tag in re.findall(r"<[^>]*>", answer.text):
         assert not re.search(r"<script(?!.* src=)|<style|\sstyle=|\son[a-z]+\s*=|javascript:", tag), tag

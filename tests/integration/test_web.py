@@ -20,6 +20,7 @@ from shared.database import Database, run
 from shared.embedded import EmbeddedLog
 from shared.refusals import Refused
 from shared.security import Caller, LocalKey, Role, Verifier
+from shared.sessions import Sessions
 from shared.telemetry import Metrics, logger
 from shared.web import DATABASE_SECONDS, Call, Context, allow, call, install
 from tests.conftest import absent
@@ -45,7 +46,8 @@ class Service:
         verifier = Verifier(self._key.public, issuer="i", audience="a")
         log = EmbeddedLog(folder / "log.db")
         self.app = FastAPI()
-        install(self.app, Context("grants", database, log, verifier, self.metrics, logger("grants")))
+        sessions = Sessions(self._key, issuer="i", public="")
+        install(self.app, Context("grants", database, log, verifier, sessions, self.metrics, logger("grants")))
 
         @self.app.post("/notes")
         async def add(

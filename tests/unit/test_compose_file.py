@@ -43,6 +43,7 @@ def test_no_secret_stands_in_the_file_and_only_who_needs_one_gets_it() -> None:
     assert all(it.keys() == {"file"} for it in FILE["secrets"].values())
     given = {name: {each["source"] for each in it.get("secrets", ())} for name, it in SERVICES.items()}
     assert {name for name in given if "nik" in given[name]} == {"registry"}
+    assert {name for name in given if "oidc" in given[name]} == {"reporting-web"}
     assert {name for name in given if "kafka-admin" in given[name]} == {"kafka", "provision"}
     assert {name for name in given if "postgres-admin" in given[name]} == {"postgres", "provision"}
     for name in ("registry", "grants", "reporting"):

@@ -20,6 +20,7 @@ def test_each_is_made_once_and_stays(tmp_path: Path) -> None:
         *(f"secrets/postgres/{role}" for role in ("admin", "registry", "grants", "reporting")),
         "keys/token-signing.jwk",
         "keys/nik.key",
+        "secrets/oidc",
     }
     assert len(set(made.values())) == len(made)
     (tmp_path / "secrets" / "postgres" / "grants").unlink()

@@ -36,6 +36,7 @@ from shared.security import (
     require,
     secret_file,
 )
+from shared.sessions import Sessions
 from shared.telemetry import Metrics, logger
 from shared.web import Context, allow, install
 
@@ -274,6 +275,7 @@ def app(tmp_path: Path) -> tuple[FastAPI, Metrics]:
         Database("sqlite+aiosqlite:///:memory:"),
         EmbeddedLog(tmp_path / "log.db"),
         verifier(),
+        Sessions(LocalKey(KEY), issuer=ISSUER, public=""),
         metrics,
         logger("grants"),
     )

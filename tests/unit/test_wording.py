@@ -62,7 +62,7 @@ COMPOSED = {
     "ppks": tuple(PpksGroup),
     "disability": tuple(Disability),
     "kind": tuple(GrantKind),
-    "sign_in": ("bad_ticket", "bad_token", "bad_role"),
+    "sign_in": ("bad_ticket", "bad_token", "bad_role", "bad_office", "office_away"),
     "error": tuple(
         code + end
         for code in ("not_found", "not_on_worklist", "forbidden", "foreign_form", "unavailable", "internal")

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -16,11 +16,11 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-from services.reporting.api import SESSION_COOKIE
 from services.reporting.wording import WORDS, Language
 from shared.database import is_transient
 from shared.refusals import Refused
 from shared.security import Caller, Role, Unauthenticated
+from shared.sessions import Due, fetched_by_itself, own_path, renewal
 from shared.telemetry import kinds, places
 from shared.web import RETRY_AFTER_SECONDS, context
 
@@ -33,7 +33,7 @@ _HEADERS = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "private, no-cache",
     "Vary": "Cookie, Authorization, Accept-Encoding",
 }
@@ -141,15 +141,23 @@ def _error(request: Request, code: str, status: int, headers: dict[str, str] | N
 
 
 def _sign_in_first(request: Request, error: Unauthenticated) -> Response:
-    """To the sign-in page; a script that fetches a fragment is told plainly instead."""
-    if SESSION_COOKIE in request.cookies or "authorization" in request.headers:
-        here = context(request)
+    """To the sign-in page, or where a session is renewed; a script that fetches a fragment is told plainly instead."""
+    if isinstance(error, Due):
+        return renewal(request)
+    here = context(request)
+    if here.sessions.cookie in request.cookies or "authorization" in request.headers:
         here.metrics.count("refused_tokens_total")
         here.logger.warning("token refused", why=error.why, path=request.url.path)
-    if "fragment" in request.query_params:
+    if _is_fetched_by_itself(request):
         return Response(status_code=401, headers={**_HEADERS, "WWW-Authenticate": "Bearer"})
     depth = request.scope["route"].path.count("/") - 1
     return see_other("../" * depth + "sign-in")
+
+
+def _is_fetched_by_itself(request: Request) -> bool:
+    """Did a script ask, or asks a script where its session is renewed?"""
+    back = urlsplit(own_path(request.query_params.get("next", "/")))
+    return fetched_by_itself(request.url.path, request.url.query) or fetched_by_itself(back.path, back.query)
 
 
 def see_other(address: str) -> Response:

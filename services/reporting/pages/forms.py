@@ -1,34 +1,10 @@
-"""What a page sends back: the fields of its form, and proof that it was ours and no other site's."""
+"""What a page sends back: the fields of its form."""
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import Request
 
-from services.reporting.api import SESSION_COOKIE
-from shared.refusals import Refused
-
-FORM_COOKIE = "berdaya_form"
 _MAX_FORM_BYTES = 16_384
-
-
-def require_own_form(request: Request) -> None:
-    """Raises Refused `foreign_form` when another site made the browser send this.
-
-    Browsers send no Sec-Fetch-Site over plain HTTP, and `Origin: null` under our Referrer-Policy. Then a cookie
-    decides that is SameSite=Strict, so that no other site can have it sent. No Origin at all: not a browser.
-    """
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    if site is not None:
-        ours = site in ("same-origin", "none")
-    elif origin is None:
-        ours = True
-    elif origin == "null":
-        ours = FORM_COOKIE in request.cookies or SESSION_COOKIE in request.cookies
-    else:
-        ours = urlsplit(origin).netloc == request.headers.get("host")
-    if not ours:
-        raise Refused("foreign_form")
 
 
 async def read_form(request: Request) -> dict[str, str]:

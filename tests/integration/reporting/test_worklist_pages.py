@@ -12,7 +12,7 @@ import pytest
 from services.reporting.tables import METADATA
 from services.reporting.worklist_api import today
 from shared.security import Caller, Role
-from tests.helpers import bearer
+from tests.helpers import bearer, session_cookie
 from tests.integration.conftest import DatabaseFor
 from tests.integration.reporting.office import BOJONEGORO, MILLION, SURABAYA, TUBAN, Office, person, report
 from tests.integration.reporting.test_worklist import SUSPICIOUS, TODAY, grant, lines, where
@@ -173,11 +173,13 @@ async def test_what_is_no_form_of_ours_takes_nothing_away(site: Site) -> None:
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "http://service"}, 303),
+        ({"Origin": "null"}, 403),
+        ({}, 403),
     ],
 )
 @pytest.mark.parametrize("address", [LINE, f"{LINE}/confirm"])
 async def test_another_site_changes_nothing(site: Site, address: str, headers: dict[str, str], status: int) -> None:
-    shown = bearer(site.office.node.settings, OFFICER.role, OFFICER.sub, OFFICER.district)
+    shown = session_cookie(site.office.node.settings, OFFICER.role, OFFICER.sub, OFFICER.district)
     fields = {"owner": "x", "month": "2026-09", "checked": "ya", "save": "1"}
     answer = await site.office.client.post(address, data=fields, headers={**shown, **headers})
     assert answer.status_code == status
