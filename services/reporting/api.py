@@ -15,11 +15,11 @@ from services.reporting.rule_versions import FIRST, RULES, GrowthRule
 from services.reporting.rules import growth, month_index, month_name
 from services.reporting.stream import Streams
 from shared.database import Database, now, run
+from shared.pages.session import signed_in
 from shared.refusals import Refused
 from shared.security import READERS, Caller, Role, Verified
-from shared.web import Context, bearer_token, context
+from shared.web import Context, context
 
-SESSION_COOKIE = "berdaya_session"
 LAST_EVENT_ID = "last-event-id"
 """With it a browser that comes again says which version it was told of last."""
 
@@ -29,8 +29,7 @@ Here = Annotated[Context, Depends(context)]
 
 def reader(request: Request, here: Here) -> Verified:
     """Who reads: by bearer token, or by the page's session cookie. Raises Unauthenticated or Refused."""
-    cookie = None if "authorization" in request.headers else request.cookies.get(SESSION_COOKIE)
-    who = here.verifier.check(cookie or bearer_token(request))
+    who = signed_in(request, here)
     if who.caller.role not in READERS:
         raise Refused("forbidden", role=who.caller.role.value)
     return who

@@ -60,7 +60,7 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     for router in (api.router, growth_api.router, worklist_api.router, views_api.router, measures.router):
         node.app.include_router(router)
     take_uploads(node, INCOME)
-    node.app.include_router(pages.pages(settings, node.context.database))
+    pages.mount(node.app, settings, node.context.database)
     node.background["streams"] = streams.run
     nightly = Nightly(database, node.metrics, node.logger, proves=settings.role != "web")
     node.background["nightly"] = nightly.run

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from services.reporting.api import SESSION_COOKIE, Dashboards
+from services.reporting.api import Dashboards
 from services.reporting.app import build
 from services.reporting.dashboard import Lag
 from services.reporting.dashboard import build as build_dashboard
@@ -20,6 +20,7 @@ from services.reporting.live import InProcess
 from services.reporting.tables import METADATA
 from shared.database import Database, now
 from shared.embedded import EmbeddedLog
+from shared.pages.session import SESSION_COOKIE
 from shared.runtime import Node
 from shared.security import LocalKey, Role
 from shared.settings import Settings

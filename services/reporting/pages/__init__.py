@@ -1,19 +1,21 @@
 """The pages people read: HTML that needs no script, in both languages."""
 
-from fastapi import APIRouter
+from pathlib import Path
+
+from fastapi import FastAPI
 
 from services.reporting.pages import about, aid, public, quality, reading, sign_in, tables, worklist
 from services.reporting.pages.sign_in import sign_in_link
+from services.reporting.wording import WORDS
 from shared.database import Database
+from shared.pages.answers import Look
 from shared.settings import Settings
 
-__all__ = ["pages", "sign_in_link"]
+__all__ = ["mount", "sign_in_link"]
 
 
-def pages(settings: Settings, database: Database) -> APIRouter:
-    """All pages, to be mounted on the application of reporting."""
-    router = APIRouter(include_in_schema=False)
-    for part in (reading, aid, quality, about, public, worklist, tables):
-        router.include_router(part.router)
-    router.include_router(sign_in.router(settings, database))
-    return router
+def mount(app: FastAPI, settings: Settings, database: Database) -> None:
+    """Have the application of reporting answer all its pages."""
+    parts = [part.router for part in (reading, aid, quality, about, public, worklist, tables)]
+    look = Look("reporting", Path(__file__).parent.parent, WORDS)
+    look.mount(app, *parts, sign_in.router(settings, database))

@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.reporting.api import SESSION_COOKIE
-from services.reporting.pages.answers import Page, render, see_other
-from services.reporting.pages.forms import FORM_COOKIE, read_form, require_own_form
 from shared.database import Database, run
+from shared.pages.answers import Page, render, see_other
+from shared.pages.forms import read_form
+from shared.pages.session import FORM_COOKIE, SESSION_COOKIE, require_own_form
 from shared.security import READERS, Caller, LocalKey, Role, Unauthenticated, Verifier
 from shared.settings import Settings
 from shared.web import Context, context
