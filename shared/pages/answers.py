@@ -123,6 +123,7 @@ def render(
         t=words,
         base=base_of(request),
         home=root_of(request, here.service, "reporting", base_of(request)),
+        root=lambda service: root_of(request, here.service, service, base_of(request)),
         layout="fragment.html" if fragment else "page.html",
         asset=here.address,
         places=[
@@ -199,7 +200,10 @@ def _link(request: Request, **changes: str | None) -> str:
     """This page's own address with some parameters changed; None removes one."""
     kept = {
         name: request.query_params.get(name)
-        for name in ("month", "district", "reason", "owner", "sort", "map", "by", "after", "ticket", "lang")
+        for name in (
+            *("month", "district", "reason", "owner", "sort", "map", "by", "after", "ticket", "lang"),
+            *("status", "year", "state", "because"),
+        )
     }
     return "?" + urlencode({name: value for name, value in {**kept, **changes}.items() if value is not None})
 

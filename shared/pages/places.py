@@ -8,6 +8,8 @@ from shared.security import READERS, Caller, Role
 from shared.settings import ServiceName
 
 _OF_SINGLE_PEOPLE = READERS - {Role.viewer}
+_OF_NAMES = frozenset({Role.province_officer, Role.auditor, Role.admin})
+_OF_FILES = frozenset({Role.district_officer, Role.province_officer, Role.auditor, Role.admin})
 
 
 class _Known(NamedTuple):
@@ -20,6 +22,10 @@ class _Known(NamedTuple):
 _KNOWN = (
     _Known("reporting", "", "brand.province", READERS),
     _Known("reporting", "worklist", "worklist.title", _OF_SINGLE_PEOPLE),
+    _Known("grants", "requests", "place.requests", _OF_SINGLE_PEOPLE),
+    _Known("grants", "budgets", "place.budgets", _OF_SINGLE_PEOPLE),
+    _Known("registry", "duplicates", "place.duplicates", _OF_NAMES),
+    _Known("registry", "uploads", "place.uploads", _OF_FILES),
     _Known("reporting", "aid", "aid.nav", _OF_SINGLE_PEOPLE),
     _Known("reporting", "quality", "quality.nav", READERS),
     _Known("reporting", "about", "about.nav", READERS),
@@ -38,7 +44,11 @@ def places_of(request: Request, service: ServiceName, who: Caller | None, base: 
     """Those a reader may open, from a page of `service` whose root is `base`."""
     here = request.scope["route"].path.removeprefix("/")
     return [
-        Place(root_of(request, service, place.service, base) + place.path, place.key, place.path == here)
+        Place(
+            root_of(request, service, place.service, base) + place.path,
+            place.key,
+            place.service == service and place.path == here,
+        )
         for place in _KNOWN
         if who is not None and who.role in place.roles
     ]

@@ -12,6 +12,10 @@ import pytest
 from babel.messages.extract import extract
 
 from deploy.story.trades import TRADES
+from services.grants.api.documents import Form
+from services.grants.pages.grant import Action
+from services.grants.rules import DocumentKind, Fund
+from services.registry.pages.duplicates import STATES as PAIR_STATES
 from services.reporting.cuts import CUTS
 from services.reporting.figures import figures
 from services.reporting.lists_export import GRANT_COLUMNS, PERSON_COLUMNS, REPORT_COLUMNS
@@ -34,6 +38,13 @@ Composed = Mapping[str, Collection[str]]
 _SHARED: Composed = {
     "role": tuple(Role),
     "language": LANGUAGES,
+    "trade": tuple(TRADES),
+    "sex": tuple(Sex),
+    "ppks": tuple(PpksGroup),
+    "disability": tuple(Disability),
+    "kind": tuple(GrantKind),
+    "grants": GRANT_STATUSES,
+    "beneficiaries": STATUSES,
     "error": tuple(
         code + end
         for code in ("not_found", "forbidden", "foreign_form", "unavailable", "internal")
@@ -45,15 +56,13 @@ _REPORTING: Composed = {
     "map": tuple(MEASURES),
     "map_unit": {measure.format for measure in MEASURES.values()},
     "by": set(CUTS) - {"district"},
-    "trade": tuple(TRADES),
     "field": {*(column.key for column in COLUMNS), *SERIES, *CUT_FIELDS},
     "about": {figure.key.split(".")[0] for figure in figures(FIRST)},
     "figure_unit": {figure.unit for figure in figures(FIRST)},
     "public": ("people", "reported_yes", "reported_no"),
     "heard": ("newest", "days", "state"),
     "growth": CLASSES,
-    "beneficiaries": (*STATUSES, "alias"),
-    "grants": GRANT_STATUSES,
+    "beneficiaries": ("alias",),
     "asset_use": tuple(AssetUse),
     "money": ("budget", "committed", "disbursed", "undisbursed", "remaining"),
     "districts": tuple(column.key for column in COLUMNS if column.part in ("beneficiaries", "income")),
@@ -68,10 +77,6 @@ _REPORTING: Composed = {
     ),
     "export": EXPORT_COLUMNS,
     "column": {*PERSON_COLUMNS, *REPORT_COLUMNS, *GRANT_COLUMNS},
-    "sex": tuple(Sex),
-    "ppks": tuple(PpksGroup),
-    "disability": tuple(Disability),
-    "kind": tuple(GrantKind),
     "sign_in": ("bad_ticket", "bad_token", "bad_role"),
     "error": ("not_on_worklist", "not_on_worklist_hint"),
 }
@@ -89,7 +94,8 @@ class Package(NamedTuple):
 
     @property
     def templates(self) -> list[Path]:
-        return sorted((self.folder / "templates").glob("*.html"))
+        """The letters of grants are in the language of the office alone."""
+        return sorted(path for path in (self.folder / "templates").glob("*.html") if path.name != "letter.html")
 
     @property
     def written(self) -> set[str]:
@@ -104,9 +110,46 @@ class Package(NamedTuple):
         return self.written | {f"{section}.{name}" for section, names in self.composed.items() for name in names}
 
 
+_GRANTS: Composed = {
+    **{section: tuple(Action) for section in ("done",)},
+    **dict.fromkeys(("do", "press"), (*Action, "hand_over")),
+    "step": ("request", "verify", "approve", "reject", "disburse", "cancel", "hand_over", "outcome"),
+    "waits": ("verify", "approve", "disburse", "hand_over"),
+    "letter": (*DocumentKind, *Form),
+    "fund": tuple(Fund),
+    "budget": ("amount", "committed", "disbursed", "remaining"),
+    "ledger": ("set", "raised", "lowered", "moved", "reserved", "freed", "disbursed"),
+    "bad": (
+        *("note", "reason", "reference", "fund", "received_by", "evidence", "grant", "grant_ids", "fiscal_year", "to"),
+    ),
+    "refused": (
+        *("illegal_transition", "budget_exceeded", "budget_below_committed", "budget_too_large", "same_district"),
+        *("four_eyes", "criteria_not_met", "duplicate_suspected", "batch_refused", "total_mismatch", "fund_mismatch"),
+        "idempotency_key_reused",
+    ),
+}
+
+_REGISTRY: Composed = {
+    "pair": (*PAIR_STATES, "undone"),
+    "decided": PAIR_STATES,
+    "because": (
+        *("same_nik", "similar", "nik_same", "nik_of_many", "nik_differs"),
+        *("name_same", "name_alike", "name_differs", "sex_same", "sex_differs"),
+        *(f"birth_date_{how}" for how in ("same", "swapped", "near", "placeholder", "differs")),
+    ),
+    "person": (
+        *("name", "nik", "birth_date", "sex", "district", "ref", "status", "group", "disabilities", "unit", "skills"),
+        "recorded",
+    ),
+    "bad": ("reason", "decision"),
+    "refused": ("already_decided", "not_decided", "idempotency_key_reused"),
+}
+
 PACKAGES = {
     "shared": Package(ROOT / "shared" / "pages", _SHARED),
     "reporting": Package(ROOT / "services" / "reporting", _REPORTING),
+    "registry": Package(ROOT / "services" / "registry", _REGISTRY),
+    "grants": Package(ROOT / "services" / "grants", _GRANTS),
 }
 TEMPLATES = [path for package in PACKAGES.values() for path in package.templates]
 each_package = pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
