@@ -18,6 +18,5 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     """`settings.service` is `grants`. The database is that of the settings unless one is given."""
     node = Node(settings, log, title="Berdaya grants", handlers=handlers(), topics=TOPICS, database=database)
     node.app.include_router(api.router)
-    pages.mount(node.app)
-    take_uploads(node, REQUESTS)
+    pages.mount(node.app, take_uploads(node, REQUESTS))
     return node

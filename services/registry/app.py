@@ -32,8 +32,7 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     node.app.state.lookups_an_hour = settings.lookups
     for router in (api.router, trail_api.router):
         node.app.include_router(router)
-    pages.mount(node.app)
-    take_uploads(node, PEOPLE)
+    pages.mount(node.app, take_uploads(node, PEOPLE))
     return node
 
 

@@ -14,11 +14,14 @@ from shared.database import Database, now, run, run_many
 from shared.events import receipts
 from shared.events.envelope import NAMESPACE
 from shared.events.receipts import Answer, Verdict
+from shared.refusals import Refused
 from shared.tables import Chassis
 
 UPLOAD = Chassis.metadata.tables["upload"]
 PART_BYTES = 256 * 1024
 LEASE = timedelta(seconds=60)
+KEPT_CHECKED = timedelta(days=1)
+"""So long the bytes of a file that was only checked wait for somebody to have it sent."""
 KEPT_ERRORS = 500
 SHOWN_ANSWERS = 100
 
@@ -53,6 +56,53 @@ class LostLease(Exception):
 
 async def receive(session: AsyncSession, file: File, sub: str, content: IO[bytes]) -> bool:
     """Keep a file to be worked at. False if it is in hand or sent already: nothing is changed then."""
+    if not await _take(session, file, sub):
+        return False
+    await _drop_parts(session, file.upload_id)
+    number = 0
+    while part := content.read(PART_BYTES):
+        named = {"upload_id": file.upload_id, "number": number, "content": part}
+        await run_many(
+            session,
+            "INSERT INTO upload_part (upload_id, number, content) VALUES (:upload_id, :number, :content)",
+            [named],
+        )
+        number += 1
+    return True
+
+
+async def confirm(session: AsyncSession, checked: Any, mode: str, sub: str) -> UUID:
+    """Have a file sent that was only checked, with the bytes that were checked: the upload that it is now.
+
+    Once done, it is found done. Raises Refused `upload_expired` when its bytes are gone.
+    """
+    file = File(checked.kind, checked.district, mode, checked.sha256, checked.size)
+    moved = {"upload_id": file.upload_id, "checked": checked.upload_id}
+    if not await _take(session, file, sub):
+        return file.upload_id
+    await _drop_parts(session, file.upload_id)
+    found = await run(
+        session,
+        "UPDATE upload_part SET upload_id = :upload_id WHERE upload_id = :checked RETURNING number",
+        **moved,
+    )
+    if not found.all():
+        raise Refused("upload_expired")
+    return file.upload_id
+
+
+async def forget_checked(database: Database) -> None:
+    """Of what was only checked, and nobody had sent in time, the bytes go."""
+    async with database.transaction() as session:
+        await run(
+            session,
+            """DELETE FROM upload_part WHERE upload_id IN
+               (SELECT upload_id FROM upload WHERE state = 'checked' AND at < :long_ago)""",
+            long_ago=now() - KEPT_CHECKED,
+        )
+
+
+async def _take(session: AsyncSession, file: File, sub: str) -> bool:
     taken = await run(
         session,
         """INSERT INTO upload (upload_id, kind, district, mode, sha256, size, sub, at, state, rows_read, rows_refused,
@@ -66,18 +116,11 @@ async def receive(session: AsyncSession, file: File, sub: str, content: IO[bytes
         sub=sub,
         at=now(),
     )
-    if taken.first() is None:
-        return False
-    number = 0
-    while part := content.read(PART_BYTES):
-        named = {"upload_id": file.upload_id, "number": number, "content": part}
-        await run_many(
-            session,
-            "INSERT INTO upload_part (upload_id, number, content) VALUES (:upload_id, :number, :content)",
-            [named],
-        )
-        number += 1
-    return True
+    return taken.first() is not None
+
+
+async def _drop_parts(session: AsyncSession, upload_id: UUID) -> None:
+    await run(session, "DELETE FROM upload_part WHERE upload_id = :upload_id", upload_id=upload_id)
 
 
 _OPEN = "state IN ('received', 'checking', 'sending')"
@@ -139,11 +182,12 @@ async def progress(database: Database, job: Job, state: str, **counts: int) -> N
 async def finish(
     database: Database, job: Job, state: str, *, errors: Sequence[Mapping[str, Any]] = (), total: int = 0, **counts: int
 ) -> None:
-    """Done with it: its bytes go. Raises LostLease."""
+    """Done with it: its bytes go, unless it was only checked and may be sent yet. Raises LostLease."""
     async with database.transaction() as session:
         kept = msgspec.json.encode(errors[:KEPT_ERRORS]).decode()
         await _update(session, job, state, **counts, errors=kept, errors_total=total, lease_until=None)
-        await run(session, "DELETE FROM upload_part WHERE upload_id = :upload_id", upload_id=job.upload_id)
+        if state != "checked":
+            await _drop_parts(session, job.upload_id)
 
 
 async def _update(session: AsyncSession, job: Job, state: str, **values: Any) -> None:

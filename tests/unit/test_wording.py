@@ -28,6 +28,7 @@ from services.reporting.wording import WORDS
 from services.reporting.worklist_export import COLUMNS as EXPORT_COLUMNS
 from services.reporting.worklist_rules import Reason
 from shared.events.district import AssetUse, Disability, GrantKind, PpksGroup, Sex
+from shared.events.receipts import Verdict
 from shared.pages.wording import LANGUAGES, SHARED, Catalogue, Language, read_catalogues
 from shared.security import Role
 
@@ -39,6 +40,11 @@ _SHARED: Composed = {
     "role": tuple(Role),
     "language": LANGUAGES,
     "trade": tuple(TRADES),
+    "uploads": ("of_registry", "of_grants"),
+    "upload_mode": ("check", "all", "valid"),
+    "upload_state": ("received", "checking", "sending", "checked", "refused", "sent"),
+    "verdict": tuple(Verdict),
+    "bad": ("file", "district"),
     "sex": tuple(Sex),
     "ppks": tuple(PpksGroup),
     "disability": tuple(Disability),
