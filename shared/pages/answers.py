@@ -127,7 +127,7 @@ def render(
         layout="fragment.html" if fragment else "page.html",
         asset=here.address,
         places=[
-            place._replace(address=place.address + _kept(request))
+            place._replace(address=place.address + kept(request))
             for place in places_of(request, here.service, who if isinstance(who, Caller) else None, base_of(request))
         ],
         link=lambda **changes: _link(request, **changes),
@@ -210,12 +210,13 @@ def _link(request: Request, **changes: str | None) -> str:
 
 def _to(request: Request, path: str, **more: str | None) -> str:
     """Another page of this service, of the same month and language, as far as this page's own address names them."""
-    return base_of(request) + path + _kept(request, **more)
+    return base_of(request) + path + kept(request, **more)
 
 
-def _kept(request: Request, **more: str | None) -> str:
-    kept = {name: request.query_params.get(name) for name in ("month", "lang")}
-    asked = {name: value for name, value in {**kept, **more}.items() if value}
+def kept(request: Request, **more: str | None) -> str:
+    """What follows an address so that month and language stay, as far as this page's own address names them."""
+    asked = {name: request.query_params.get(name) for name in ("month", "lang")} | more
+    asked = {name: value for name, value in asked.items() if value}
     return "?" + urlencode(asked) if asked else ""
 
 

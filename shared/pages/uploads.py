@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from shared.events.districts import DISTRICTS
-from shared.pages.answers import Page, language, look, render, see_other
+from shared.pages.answers import Page, kept, language, look, render, see_other
 from shared.pages.forms import Problem, form_of, new_key, officers_form, problem_of
 from shared.pages.session import Officer
 from shared.refusals import Refused
@@ -68,9 +68,9 @@ def routes(kind: Kind, came: Callable[[], None]) -> APIRouter:
         return await _one(request, here, who, upload_id, still=still)
 
     @router.get("/uploads/{upload_id}/confirm")
-    async def again(upload_id: UUID, _: Reader) -> Response:
+    async def again(request: Request, upload_id: UUID, _: Reader) -> Response:
         """The address of a form that was refused, opened anew."""
-        return see_other(f"../{upload_id}")
+        return see_other(f"../{upload_id}{kept(request)}")
 
     @router.post("/uploads/{upload_id}/confirm")
     async def confirm(request: Request, upload_id: UUID, who: Sender, here: Here) -> Response:

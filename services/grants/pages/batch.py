@@ -144,7 +144,7 @@ async def _page(
         who=who,
         grants=grants,
         total=sum(grant.amount for grant in grants),
-        chosen={str(grant.id) for grant in grants} if form is None else set(form.every("grant")),
+        chosen={str(grant.id) for grant in grants if not grant.failed} if form is None else set(form.every("grant")),
         refused={str(refusal["grant_id"]): refusal for refusal in refusals},
         district=DISTRICTS[district],
         code=district,

@@ -13,7 +13,7 @@ from services.grants.api import budgets as api
 from services.grants.pages.common import Here, Reader, district_options, fund_options, hint, this_year
 from services.grants.tables import Budget
 from shared.events.districts import DISTRICTS
-from shared.pages.answers import Page, language, look, render, see_other
+from shared.pages.answers import Page, kept, language, look, render, see_other
 from shared.pages.forms import Form, Problem, Unfit, fitting, fitting_cell, new_key, officers_form, once, problem_of
 from shared.pages.session import Officer
 from shared.refusals import Refused
@@ -69,9 +69,9 @@ async def one(
 
 @router.get("/budgets/{year}/{district}/set")
 @router.get("/budgets/{year}/{district}/move")
-async def again(district: str, _: Reader) -> Response:
+async def again(request: Request, district: str, _: Reader) -> Response:
     """The address of a form that was refused, opened anew."""
-    return see_other(f"../{district}")
+    return see_other(f"../{district}{kept(request)}")
 
 
 @router.post("/budgets/{year}/{district}/set")

@@ -22,7 +22,7 @@ from services.grants.tables import Budget, Grant
 from shared.database import now
 from shared.events.districts import DISTRICTS
 from shared.events.receipts import Sentence
-from shared.pages.answers import Page, language, look, render, see_other
+from shared.pages.answers import Page, kept, language, look, render, see_other
 from shared.pages.forms import Form, Problem, Unfit, fitting, fitting_cell, new_key, officers_form, once, problem_of
 from shared.refusals import Refused
 from shared.security import Caller, Role, require
@@ -59,9 +59,9 @@ async def grant(request: Request, grant_id: UUID, who: Reader, here: Here, done:
 
 
 @router.get("/requests/{grant_id}/{action}")
-async def again(grant_id: UUID, _: Reader) -> Response:
+async def again(request: Request, grant_id: UUID, _: Reader) -> Response:
     """The address of a form that was refused, opened anew: to choose the other language, for instance."""
-    return see_other(f"../{grant_id}")
+    return see_other(f"../{grant_id}{kept(request)}")
 
 
 @router.post("/requests/{grant_id}/{action}")

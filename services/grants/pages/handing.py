@@ -19,7 +19,7 @@ from shared.events.catalogue import NAMES
 from shared.events.district import Asset, GrantHandedOver
 from shared.events.envelope import Envelope
 from shared.intake import record_of
-from shared.pages.answers import Page, see_other
+from shared.pages.answers import Page, kept, see_other
 from shared.pages.forms import Form, Problem, Unfit, fitting_cell, once, problem_of, read_parts
 from shared.pages.session import Officer
 from shared.refusals import Refused
@@ -34,8 +34,8 @@ router = APIRouter(route_class=Page, include_in_schema=False)
 
 
 @router.get("/handovers/{grant_id}")
-async def again(grant_id: UUID, _: DistrictOfficer) -> Response:
-    return see_other(f"../requests/{grant_id}")
+async def again(request: Request, grant_id: UUID, _: DistrictOfficer) -> Response:
+    return see_other(f"../requests/{grant_id}{kept(request)}")
 
 
 @router.post("/handovers/{grant_id}")

@@ -19,7 +19,7 @@ from services.registry.pairs import Because, State
 from services.registry.tables import DUPLICATE
 from services.registry.views import Beneficiary
 from shared.events.districts import DISTRICTS
-from shared.pages.answers import Page, language, look, render, see_other
+from shared.pages.answers import Page, kept, language, look, render, see_other
 from shared.pages.forms import Form, Problem, Unfit, fitting, new_key, officers_form, once, problem_of
 from shared.pages.session import Officer
 from shared.pages.wording import Words
@@ -85,9 +85,9 @@ async def one(request: Request, duplicate_id: UUID, who: Reader, here: Here, key
 
 @router.get("/duplicates/{duplicate_id}/decision")
 @router.get("/duplicates/{duplicate_id}/undo")
-async def again(duplicate_id: UUID, _: Reader) -> Response:
+async def again(request: Request, duplicate_id: UUID, _: Reader) -> Response:
     """The address of a form that was refused, opened anew."""
-    return see_other(f"../{duplicate_id}")
+    return see_other(f"../{duplicate_id}{kept(request)}")
 
 
 @router.post("/duplicates/{duplicate_id}/decision")
