@@ -59,8 +59,7 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     node.served = Front(node.app, node.context, source)
     for router in (api.router, growth_api.router, worklist_api.router, views_api.router, measures.router):
         node.app.include_router(router)
-    take_uploads(node, INCOME)
-    pages.mount(node.app, settings, node.context.database)
+    pages.mount(node.app, settings, node.context.database, take_uploads(node, INCOME))
     node.background["streams"] = streams.run
     nightly = Nightly(database, node.metrics, node.logger, proves=settings.role != "web")
     node.background["nightly"] = nightly.run

@@ -24,6 +24,8 @@ from shared.web import Call, context
 _MAX_FORM_BYTES = 16_384
 _MOST_PARTS, _MAX_PART_BYTES = 128, 2048
 _KEY = 32
+TOO_LARGE = 413
+"""The status of a body that is above what `shared.web` lets in."""
 _Body = TypeVar("_Body", bound=BaseModel)
 
 

@@ -32,6 +32,10 @@ _KNOWN = (
 )
 
 
+_OF_ALL = "uploads"
+"""Each service has this page; the navigation names one of them."""
+
+
 class Place(NamedTuple):
     """`address` is relative to the page that names it."""
 

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from shared.events.districts import DISTRICTS
 from shared.pages.answers import Page, kept, language, look, render, see_other
-from shared.pages.forms import Problem, form_of, new_key, officers_form, problem_of
+from shared.pages.forms import TOO_LARGE, Problem, form_of, new_key, officers_form, problem_of
 from shared.pages.session import Officer
 from shared.refusals import Refused
 from shared.security import Caller, Role
@@ -57,7 +57,7 @@ def routes(kind: Kind, came: Callable[[], None]) -> APIRouter:
         except Missing as missing:
             return await _list(request, here, who, kind, problem=Problem("missing", missing.at))
         except HTTPException as error:
-            if error.status_code != 413:
+            if error.status_code != TOO_LARGE:
                 raise
             return await _list(request, here, who, kind, problem=Problem("too_large", "file"))
         came()
@@ -118,7 +118,7 @@ async def _list(
         kind=kind,
         rows=rows,
         sends=who.role in _SENDERS,
-        services=[(service, f"uploads.of_{service}") for service in ("registry", "grants")],
+        services=[(service, f"uploads.of_{service}") for service in ("registry", "grants", "reporting")],
         here_is=look(request).service,
         districts=DISTRICTS,
         district_options=[(code, district.title) for code, district in DISTRICTS.items()],

@@ -40,7 +40,7 @@ _SHARED: Composed = {
     "role": tuple(Role),
     "language": LANGUAGES,
     "trade": tuple(TRADES),
-    "uploads": ("of_registry", "of_grants"),
+    "uploads": ("of_registry", "of_grants", "of_reporting"),
     "upload_mode": ("check", "all", "valid"),
     "upload_state": ("received", "checking", "sending", "checked", "refused", "sent"),
     "verdict": tuple(Verdict),

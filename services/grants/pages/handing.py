@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 
 from services.grants import rules
 from services.grants.pages import grant as one
@@ -20,7 +21,7 @@ from shared.events.district import Asset, GrantHandedOver
 from shared.events.envelope import Envelope
 from shared.intake import record_of
 from shared.pages.answers import Page, kept, see_other
-from shared.pages.forms import Form, Problem, Unfit, fitting_cell, once, problem_of, read_parts
+from shared.pages.forms import TOO_LARGE, Form, Problem, Unfit, fitting_cell, once, problem_of, read_parts
 from shared.pages.session import Officer
 from shared.refusals import Refused
 from shared.security import Caller, Role
@@ -40,21 +41,27 @@ async def again(request: Request, grant_id: UUID, _: DistrictOfficer) -> Respons
 
 @router.post("/handovers/{grant_id}")
 async def hand_over(request: Request, grant_id: UUID, who: DistrictOfficer, here: Here) -> Response:
-    async with read_parts(request, "evidence") as (form, evidence):
-        async with here.database.reading() as session:
-            grant = await session.get(Grant, grant_id)
-        if grant is None or not who.sees(grant.district):
-            raise Refused("not_found")
-        try:
+    async with here.database.reading() as session:
+        grant = await session.get(Grant, grant_id)
+    if grant is None or not who.sees(grant.district):
+        raise Refused("not_found")
+    form = None
+    try:
+        async with read_parts(request, "evidence") as (form, evidence):
             rules.step(GrantStatus(grant.status), "hand_over")
             data = _said(grant, form, evidence)
-            await once(request, who, form, lambda _: _send(here, grant, form.key, data))
-        except Unfit as unfit:
-            problem = unfit.problem
-        except Refused as refused:
-            problem = problem_of(refused)
-        else:
-            return see_other(f"../requests/{grant_id}?sent={form.key}")
+        key = form.key
+        await once(request, who, form, lambda _: _send(here, grant, key, data))
+    except Unfit as unfit:
+        problem = unfit.problem
+    except Refused as refused:
+        problem = problem_of(refused)
+    except HTTPException as error:
+        if error.status_code != TOO_LARGE:
+            raise
+        problem = Problem("too_large", "evidence")
+    else:
+        return see_other(f"../requests/{grant_id}?sent={key}")
     return await one.page(request, here, who, grant_id, action="hand_over", problem=problem, form=form)
 
 

@@ -47,11 +47,6 @@ class Trait(NamedTuple):
         return self.first != self.second
 
 
-@router.get("/")
-async def front(_: Reader) -> Response:
-    return see_other("duplicates")
-
-
 @router.get("/duplicates")
 async def queue(
     request: Request,

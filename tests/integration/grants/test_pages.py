@@ -372,6 +372,14 @@ async def test_a_handover_needs_its_scan(office: Office) -> None:
     assert await _told(office) == []
 
 
+async def test_a_scan_that_is_too_large_is_asked_for_smaller(office: Office) -> None:
+    await a_request(office, "disbursed")
+    large = {"evidence": ("bast.pdf", bytes(33 * 1024 * 1024), "application/pdf")}
+    answer = await by(office, OFFICER).sends(ONE, f"/handovers/{GRANT}", HANDED, large)
+    assert (answer.status_code, 'id="hand_over-evidence-cure"' in answer.text) == (422, True)
+    assert await _told(office) == []
+
+
 async def test_what_is_not_paid_is_not_handed_over(office: Office) -> None:
     await a_request(office, "approved")
     data = {"key": "a" * 32, **HANDED}
