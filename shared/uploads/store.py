@@ -20,7 +20,7 @@ from shared.tables import Chassis
 UPLOAD = Chassis.metadata.tables["upload"]
 PART_BYTES = 256 * 1024
 LEASE = timedelta(seconds=60)
-KEPT_CHECKED = timedelta(days=1)
+KEPT_CHECKED = timedelta(hours=4)
 """So long the bytes of a file that was only checked wait for somebody to have it sent."""
 KEPT_ERRORS = 500
 SHOWN_ANSWERS = 100
@@ -180,13 +180,20 @@ async def progress(database: Database, job: Job, state: str, **counts: int) -> N
 
 
 async def finish(
-    database: Database, job: Job, state: str, *, errors: Sequence[Mapping[str, Any]] = (), total: int = 0, **counts: int
+    database: Database,
+    job: Job,
+    state: str,
+    *,
+    errors: Sequence[Mapping[str, Any]] = (),
+    total: int = 0,
+    keep: bool = False,
+    **counts: int,
 ) -> None:
-    """Done with it: its bytes go, unless it was only checked and may be sent yet. Raises LostLease."""
+    """Done with it: its bytes go, unless they are to `keep` for whoever has them sent. Raises LostLease."""
     async with database.transaction() as session:
         kept = msgspec.json.encode(errors[:KEPT_ERRORS]).decode()
         await _update(session, job, state, **counts, errors=kept, errors_total=total, lease_until=None)
-        if state != "checked":
+        if not keep:
             await _drop_parts(session, job.upload_id)
 
 

@@ -33,7 +33,7 @@ _ROWS_AT_ONCE = 500
 _EVENTS_AT_ONCE = 1000
 _TELL_SECONDS = 0.5
 _LOOK_SECONDS = 2.0
-_FORGET_SECONDS = 3600.0
+_FORGET_SECONDS = 600.0
 _NOT_JUDGED = Sentence(
     "Berkas ini tidak dapat diperiksa; simpan ulang dari templat, atau kirim sebagai CSV.",
     "This file could not be checked; save it anew from the template, or send it as CSV.",
@@ -134,7 +134,14 @@ class Worker:
             sent = await self._send(job, checked, tally)
             done = "sent"
         await store.finish(
-            self._database, job, done, errors=tally.errors, total=tally.total, **tally.counts, rows_sent=sent
+            self._database,
+            job,
+            done,
+            errors=tally.errors,
+            total=tally.total,
+            keep=mode == "check" and good > 0,
+            **tally.counts,
+            rows_sent=sent,
         )
 
     async def _check(self, job: Job, file: IO[bytes], checked: IO[bytes], tally: Tally) -> None:

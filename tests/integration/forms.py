@@ -47,6 +47,8 @@ class Reader:
     def key(html: str, to: str) -> str:
         """Of the form that goes there. AssertionError when the page has none."""
         for target, rest in re.findall(r'<form method="post" action="([^"]*)"(.*?)</form>', html, re.DOTALL):
-            if unescape(target).rstrip("/").endswith(to) and (found := re.search(r'name="key" value="(\w+)"', rest)):
+            if unescape(target).partition("?")[0].endswith(to) and (
+                found := re.search(r'name="key" value="(\w+)"', rest)
+            ):
                 return found[1]
         raise AssertionError(f"no form goes to {to}")

@@ -98,7 +98,7 @@ async def test_a_dry_run_says_what_would_be_and_sends_nothing(counter: Counter) 
     assert await counter.records() == []
 
 
-async def test_a_checked_file_is_kept_for_a_day_to_be_sent(office: Office, counter: Counter) -> None:
+async def test_a_checked_file_is_kept_for_some_hours_to_be_sent(office: Office, counter: Counter) -> None:
     content = csv_file([HEAD, SITI])
     checked = await counter.sent(content, dry_run="true")
     await store.forget_checked(office.node.database)
@@ -106,7 +106,7 @@ async def test_a_checked_file_is_kept_for_a_day_to_be_sent(office: Office, count
     await counter.sent(content, dry_run="true")
     assert await counter.parts_left() == 1, "checked again it is kept once"
     async with office.node.database.transaction() as session:
-        await run(session, "UPDATE upload SET at = :at", at=now() - timedelta(hours=25))
+        await run(session, "UPDATE upload SET at = :at", at=now() - timedelta(hours=5))
     await store.forget_checked(office.node.database)
     assert await counter.parts_left() == 0
     assert (await counter.see(checked["upload_id"])).json()["state"] == "checked"
