@@ -114,6 +114,10 @@ TITLES: dict[str, Sentence] = {
         "Baris ini tidak ada di daftar kerja, atau sudah tentang bulan lain; muat ulang daftarnya.",
         "This line is not on the worklist, or is by now about another month; read the list again.",
     ),
+    "upload_expired": Sentence(
+        "Berkas yang diperiksa ini sudah dihapus; unggah sekali lagi.",
+        "This checked file has been deleted by now; upload it once more.",
+    ),
     "not_found": Sentence("Tidak ditemukan.", "Not found."),
     "unauthenticated": Sentence(
         "Token tidak ada, salah, atau sudah kedaluwarsa.", "The token is missing, wrong or expired."

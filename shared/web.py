@@ -24,7 +24,8 @@ from shared.telemetry import Metrics, kinds, places
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
-"""Of a call below /v1/uploads/, whose body goes to a file while it arrives; with what the form adds to the file."""
+"""Of a call that takes a file, whose body goes to a file while it arrives; with what the form adds to it."""
+_OF_FILES = ("/v1/uploads/", "/uploads", "/handovers/")
 RETRY_AFTER_SECONDS = "5"
 DATABASE_SECONDS = 8.0
 """How long a call may hold a session of the database; some two seconds later it is answered with 503. What holds none,
@@ -243,7 +244,7 @@ def install(app: FastAPI, here: Context) -> None:
 
 
 class BodyLimit:
-    """Refuses bodies above 4 MiB, of uploads above 32 MiB, while they arrive, whatever their headers say."""
+    """Refuses bodies above 4 MiB, of forms with a file above 32 MiB, while they arrive, whatever their headers say."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -253,7 +254,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        most = MAX_UPLOAD_BYTES if path.startswith("/v1/uploads/") else MAX_BODY_BYTES
+        most = MAX_UPLOAD_BYTES if path.startswith(_OF_FILES) else MAX_BODY_BYTES
         taken = 0
 
         async def limited() -> MutableMapping[str, Any]:

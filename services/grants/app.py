@@ -1,6 +1,6 @@
 """The grants service, put together: what it reads, what it does with it, what it answers."""
 
-from services.grants import api
+from services.grants import api, pages
 from services.grants.handlers import handlers
 from services.grants.uploading import REQUESTS
 from shared.database import Database
@@ -18,5 +18,5 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     """`settings.service` is `grants`. The database is that of the settings unless one is given."""
     node = Node(settings, log, title="Berdaya grants", handlers=handlers(), topics=TOPICS, database=database)
     node.app.include_router(api.router)
-    take_uploads(node, REQUESTS)
+    pages.mount(node.app, take_uploads(node, REQUESTS))
     return node

@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from services.registry import api, trail_api
+from services.registry import api, pages, trail_api
 from services.registry.handlers import handlers
 from services.registry.keys import NikKeys
 from services.registry.placing import place_some
@@ -32,7 +32,7 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     node.app.state.lookups_an_hour = settings.lookups
     for router in (api.router, trail_api.router):
         node.app.include_router(router)
-    take_uploads(node, PEOPLE)
+    pages.mount(node.app, take_uploads(node, PEOPLE))
     return node
 
 

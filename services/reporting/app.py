@@ -60,9 +60,9 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     node.served = Front(node.app, node.context, source)
     for router in (api.router, growth_api.router, worklist_api.router, views_api.router, measures.router):
         node.app.include_router(router)
-    take_uploads(node, INCOME)
     endings = Endings(node.context.database, node.context.sessions, streams)
-    node.app.include_router(pages.pages(settings, node.context.database, node.context.sessions, endings))
+    came = take_uploads(node, INCOME)
+    pages.mount(node.app, settings, node.context.database, node.context.sessions, endings, came)
     node.background["streams"] = streams.run
     nightly = Nightly(database, node.metrics, node.logger, proves=settings.role != "web")
     node.background["nightly"] = nightly.run

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.reporting.lists import REPORTED
-from services.reporting.wording import Words
 from shared.events.districts import DISTRICTS
+from shared.pages.wording import Words
 from shared.sheets import Value
 
 PERSON_COLUMNS = (

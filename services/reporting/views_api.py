@@ -17,11 +17,12 @@ from services.reporting.lists import Filters, GrantFilters, Page, read_businesse
 from services.reporting.lists_export import GRANT_COLUMNS, business_columns, business_row, grant_row, headings, widths
 from services.reporting.rules import GrowthClass, month_index, month_name
 from services.reporting.series import newest_month, read_series, read_years
-from services.reporting.wording import WORDS, Language, Words
+from services.reporting.wording import WORDS
 from services.reporting.worklist_rules import jakarta_day
 from shared.database import Database, now
 from shared.events.district import AssetUse, Disability, GrantKind, PpksGroup, Sex, Status
 from shared.events.districts import DISTRICTS
+from shared.pages.wording import Language, Words
 from shared.refusals import Refused
 from shared.replies import attachment, private_json, unsent
 from shared.security import Caller, Role

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.api import Here, Reader
 from services.reporting.rule_versions import GrowthRule
-from services.reporting.wording import WORDS, Language
+from services.reporting.wording import WORDS
 from services.reporting.worklist_commands import OFFICERS, Assign, assign, confirm
 from services.reporting.worklist_export import write
 from services.reporting.worklist_history import read_confirmations, read_items
@@ -29,6 +29,7 @@ from services.reporting.worklist_lines import (
 from services.reporting.worklist_rules import Reason, jakarta_day
 from shared.database import Database, now, run
 from shared.events.districts import DISTRICTS
+from shared.pages.wording import Language
 from shared.refusals import Refused
 from shared.replies import attachment, private_json, unsent
 from shared.security import Caller, Role

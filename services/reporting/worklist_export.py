@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import IO
 
-from services.reporting.wording import Words
 from services.reporting.worklist_lines import Line
 from services.reporting.worklist_words import NEXT_STEPS, sentence
 from shared.events.districts import DISTRICTS
+from shared.pages.wording import Words
 from shared.sheets import Format, open_sheet
 
 _WIDTHS = (11, 18, 18, 24, 11, 60, 60, 18, 11, 40, 38)

@@ -19,7 +19,7 @@ from shared.uploads.store import File
 from shared.web import Context, allow, context, problem
 
 _YES = frozenset({"true", "1", "on", "yes", "ya"})
-_MEDIA_TYPES = {
+MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
@@ -53,11 +53,12 @@ Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_o
 Reader = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer, Role.auditor, Role.admin))]
 
 
-class _Missing(Exception):
+class Missing(Exception):
     """A part of the form that is not there, or not what it should be."""
 
     def __init__(self, at: str, why: str) -> None:
         super().__init__(at)
+        self.at = at
         self.error = {"at": at, "why": why}
 
 
@@ -75,7 +76,7 @@ def routes(kinds: Mapping[str, Kind], came: Callable[[], None]) -> APIRouter:
         """With headings alone; the XLSX file has a sheet beside that says what goes where."""
         content = templates.write(known(kind), form)
         named = {"Content-Disposition": f'attachment; filename="templat-{kind}.{form}"'}
-        return Response(content, media_type=_MEDIA_TYPES[form], headers=named)
+        return Response(content, media_type=MEDIA_TYPES[form], headers=named)
 
     @router.post("/v1/uploads/{kind}", status_code=202, summary="Send a file of rows", openapi_extra=_FORM)
     async def send(kind: str, request: Request, here: Here, who: Officer) -> Response:
@@ -87,19 +88,19 @@ def routes(kinds: Mapping[str, Kind], came: Callable[[], None]) -> APIRouter:
             return problem("invalid_request", {"errors": [_NO_FILE]})  # another form would be held in memory whole
         async with request.form(max_files=1, max_fields=8, max_part_size=1024) as form:
             try:
-                file, content = _read_form(kind, form, who)
-            except _Missing as missing:
+                file, content = read_form(kind, form, who)
+            except Missing as missing:
                 return problem("invalid_request", {"errors": [missing.error]})
             async with here.database.transaction() as session:
                 await store.receive(session, file, who.sub, content.file)
         came()
         # Relative to the call itself, which may have come through a door with a prefix.
-        return _json(await _show(here, file.upload_id), 202, {"Location": str(file.upload_id)})
+        return _json(await show(here, file.upload_id), 202, {"Location": str(file.upload_id)})
 
     @router.get("/v1/uploads/{upload_id}", summary="What became of an upload")
     async def one(upload_id: UUID, here: Here, who: Reader) -> Response:
         """How far it is, what is wrong with which row, and once it is sent, what the events were answered."""
-        return _json(await _show(here, upload_id, who))
+        return _json(await show(here, upload_id, who))
 
     @router.get("/v1/uploads", summary="The newest uploads")
     async def newest(
@@ -113,19 +114,19 @@ def routes(kinds: Mapping[str, Kind], came: Callable[[], None]) -> APIRouter:
             raise Refused("not_found")
         async with here.database.reading() as session:
             rows = await store.read_newest(session, who.district or district, limit)
-        return _json({"items": [_view(row) for row in rows]})
+        return _json({"items": [view(row) for row in rows]})
 
     return router
 
 
-def _read_form(kind: str, form: FormData, who: Caller) -> tuple[File, UploadFile]:
-    """What is to be done with which file. Raises _Missing, and Refused `not_found` for a foreign district."""
+def read_form(kind: str, form: FormData, who: Caller) -> tuple[File, UploadFile]:
+    """What is to be done with which file. Raises Missing, and Refused `not_found` for a foreign district."""
     content = form.get("file")
     if not isinstance(content, UploadFile):
-        raise _Missing(**_NO_FILE)
+        raise Missing(**_NO_FILE)
     said = str(form.get("district") or "") or who.district
     if said is None:
-        raise _Missing("district", "missing")
+        raise Missing("district", "missing")
     if said not in DISTRICTS or not who.sees(said):
         raise Refused("not_found")
     mode = "check" if _is_yes(form, "dry_run") else "valid" if _is_yes(form, "partial") else "all"
@@ -139,7 +140,7 @@ def _is_yes(form: FormData, name: str) -> bool:
     return str(form.get(name, "")).strip().lower() in _YES
 
 
-async def _show(here: Context, upload_id: UUID, who: Caller | None = None) -> dict[str, Any]:
+async def show(here: Context, upload_id: UUID, who: Caller | None = None) -> dict[str, Any]:
     """Raises Refused `not_found`, also for what `who` may not see."""
     async with here.database.reading() as session:
         row = await store.read(session, upload_id)
@@ -148,14 +149,14 @@ async def _show(here: Context, upload_id: UUID, who: Caller | None = None) -> di
         found = await store.answers(session, row.district, row.sha256) if row.rows_sent else ({}, [])
     counts, told = found
     return {
-        **_view(row),
+        **view(row),
         "answers": {**counts, "pending": max(0, row.rows_sent - sum(counts.values()))},
         "told": told,
         "errors": msgspec.json.decode(row.errors),
     }
 
 
-def _view(row: Any) -> dict[str, Any]:
+def view(row: Any) -> dict[str, Any]:
     return {
         "upload_id": row.upload_id,
         "kind": row.kind,

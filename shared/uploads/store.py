@@ -20,6 +20,8 @@ from shared.tables import Chassis
 UPLOAD = Chassis.metadata.tables["upload"]
 PART_BYTES = 256 * 1024
 LEASE = timedelta(seconds=60)
+KEPT_CHECKED = timedelta(hours=4)
+"""So long the bytes of a file that was only checked wait for somebody to have it sent."""
 KEPT_ERRORS = 500
 SHOWN_ANSWERS = 100
 MOST_OPEN = 20
@@ -59,8 +61,56 @@ class LostLease(Exception):
 async def receive(session: AsyncSession, file: File, sub: str, content: IO[bytes]) -> bool:
     """Keep a file to be worked at. False if it is in hand or sent already: nothing is changed then.
 
-    Raises Refused `too_many_uploads` while MOST_OPEN others of the district are not done with.
+    Raises Refused as `_take` does.
     """
+    if not await _take(session, file, sub):
+        return False
+    await _drop_parts(session, file.upload_id)
+    number = 0
+    while part := content.read(PART_BYTES):
+        named = {"upload_id": file.upload_id, "number": number, "content": part}
+        await run_many(
+            session,
+            "INSERT INTO upload_part (upload_id, number, content) VALUES (:upload_id, :number, :content)",
+            [named],
+        )
+        number += 1
+    return True
+
+
+async def confirm(session: AsyncSession, checked: Any, mode: str, sub: str) -> UUID:
+    """Have a file sent that was only checked, with the bytes that were checked: the upload that it is now.
+
+    Once done, it is found done. Raises Refused `upload_expired` when its bytes are gone, and as `_take` does.
+    """
+    file = File(checked.kind, checked.district, mode, checked.sha256, checked.size)
+    moved = {"upload_id": file.upload_id, "checked": checked.upload_id}
+    if not await _take(session, file, sub):
+        return file.upload_id
+    await _drop_parts(session, file.upload_id)
+    found = await run(
+        session,
+        "UPDATE upload_part SET upload_id = :upload_id WHERE upload_id = :checked RETURNING number",
+        **moved,
+    )
+    if not found.all():
+        raise Refused("upload_expired")
+    return file.upload_id
+
+
+async def forget_checked(database: Database) -> None:
+    """Of what was only checked, and nobody had sent in time, the bytes go."""
+    async with database.transaction() as session:
+        await run(
+            session,
+            """DELETE FROM upload_part WHERE upload_id IN
+               (SELECT upload_id FROM upload WHERE state = 'checked' AND at < :long_ago)""",
+            long_ago=now() - KEPT_CHECKED,
+        )
+
+
+async def _take(session: AsyncSession, file: File, sub: str) -> bool:
+    """Raises Refused `too_many_uploads` while MOST_OPEN others of the district are not done with."""
     if not is_alone(session):  # whoever counts them takes turns, district by district
         await run(session, "SELECT pg_advisory_xact_lock(:space, :code)", space=_LOCKS, code=int(file.district))
     taken = await run(
@@ -86,16 +136,11 @@ async def receive(session: AsyncSession, file: File, sub: str, content: IO[bytes
     )
     if others.scalar_one() >= MOST_OPEN:
         raise Refused("too_many_uploads", most=MOST_OPEN)
-    number = 0
-    while part := content.read(PART_BYTES):
-        named = {"upload_id": file.upload_id, "number": number, "content": part}
-        await run_many(
-            session,
-            "INSERT INTO upload_part (upload_id, number, content) VALUES (:upload_id, :number, :content)",
-            [named],
-        )
-        number += 1
     return True
+
+
+async def _drop_parts(session: AsyncSession, upload_id: UUID) -> None:
+    await run(session, "DELETE FROM upload_part WHERE upload_id = :upload_id", upload_id=upload_id)
 
 
 def new_worker() -> str:
@@ -152,13 +197,21 @@ async def progress(database: Database, job: Job, state: str, **counts: int) -> N
 
 
 async def finish(
-    database: Database, job: Job, state: str, *, errors: Sequence[Mapping[str, Any]] = (), total: int = 0, **counts: int
+    database: Database,
+    job: Job,
+    state: str,
+    *,
+    errors: Sequence[Mapping[str, Any]] = (),
+    total: int = 0,
+    keep: bool = False,
+    **counts: int,
 ) -> None:
-    """Done with it: its bytes go. Raises LostLease."""
+    """Done with it: its bytes go, unless they are to `keep` for whoever has them sent. Raises LostLease."""
     async with database.transaction() as session:
         kept = msgspec.json.encode(errors[:KEPT_ERRORS]).decode()
         await _update(session, job, state, **counts, errors=kept, errors_total=total, lease_until=None)
-        await run(session, "DELETE FROM upload_part WHERE upload_id = :upload_id", upload_id=job.upload_id)
+        if not keep:
+            await _drop_parts(session, job.upload_id)
 
 
 async def _update(session: AsyncSession, job: Job, state: str, **values: Any) -> None:

@@ -4,6 +4,7 @@ Whoever comes next begins the file again; its events have the ids they had, so t
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -32,6 +33,7 @@ _ROWS_AT_ONCE = 500
 _EVENTS_AT_ONCE = 1000
 _TELL_SECONDS = 0.5
 _LOOK_SECONDS = 2.0
+_FORGET_SECONDS = 600.0
 _NOT_JUDGED = Sentence(
     "Berkas ini tidak dapat diperiksa; simpan ulang dari templat, atau kirim sebagai CSV.",
     "This file could not be checked; save it anew from the template, or send it as CSV.",
@@ -87,7 +89,11 @@ class Worker:
         """Set where an upload was received by this process, which need not wait then until it looks again."""
 
     async def run(self, stopping: asyncio.Event) -> None:
+        forgot = -math.inf
         while not stopping.is_set():
+            if time.monotonic() - forgot > _FORGET_SECONDS:
+                await store.forget_checked(self._database)
+                forgot = time.monotonic()
             self.came.clear()
             if not await self.work_at_one():
                 waiting = {asyncio.ensure_future(event.wait()) for event in (self.came, stopping)}
@@ -128,7 +134,14 @@ class Worker:
             sent = await self._send(job, checked, tally)
             done = "sent"
         await store.finish(
-            self._database, job, done, errors=tally.errors, total=tally.total, **tally.counts, rows_sent=sent
+            self._database,
+            job,
+            done,
+            errors=tally.errors,
+            total=tally.total,
+            keep=mode == "check" and good > 0,
+            **tally.counts,
+            rows_sent=sent,
         )
 
     async def _check(self, job: Job, file: IO[bytes], checked: IO[bytes], tally: Tally) -> None:

@@ -5,10 +5,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.async_api import ViewportSize
+from playwright.async_api import Browser, ViewportSize
 
+from shared.events.envelope import grant_id
 from tests.browser import province
 from tests.browser.chromium import chromium, sign_in
+from tests.browser.office import BOJONEGORO, PROVINCE, Office
 from tests.browser.server import Server
 
 WIDE = ViewportSize(width=1360, height=900)
@@ -41,6 +43,23 @@ async def take(folder: Path) -> None:
             await sign_in(phone, server.link())
             await phone.locator("#live[data-state=on]").wait_for()
             await phone.screenshot(path=folder / "dashboard-phone.png")
+            await _take_officers(folder, browser)
+
+
+async def _take_officers(folder: Path, browser: Browser) -> None:
+    """What officers decide, over all services of the embedded run."""
+    with tempfile.TemporaryDirectory() as state, Office(Path(state)) as office:
+        office.fill()
+        (pair, *_) = office.call("GET", "/registry/v1/duplicates?because=similar", PROVINCE).json()["items"]
+        page = await browser.new_page(viewport=WIDE)
+        await sign_in(page, office.link(PROVINCE))
+        for name, address in {
+            "requests": "/grants/requests",
+            "request": f"/grants/requests/{grant_id(BOJONEGORO, 'B-2')}",
+            "duplicate": f"/registry/duplicates/{pair['duplicate_id']}",
+        }.items():
+            await page.goto(office.url + address)
+            await page.screenshot(path=folder / f"{name}.png")
 
 
 if __name__ == "__main__":

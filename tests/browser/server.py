@@ -31,7 +31,7 @@ class Server:
     """`with await Server.prepared(folder) as server:` answers at `server.url`; it can be stopped and started again."""
 
     def __init__(self, folder: Path) -> None:
-        self.settings = Settings(service="reporting", var=folder, port=_free_port())
+        self.settings = Settings(service="reporting", var=folder, port=free_port())
         self.url = f"http://127.0.0.1:{self.settings.port}"
         self.environment: dict[str, str] = {}
         """What else it is told at its start."""
@@ -138,7 +138,7 @@ def _structured(data: IncomeReported, *, event_id: str) -> bytes:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]

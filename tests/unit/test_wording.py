@@ -3,13 +3,19 @@
 import io
 import re
 import string
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from babel.messages.extract import extract
 
 from deploy.story.trades import TRADES
+from services.grants.api.documents import Form
+from services.grants.pages.grant import Action
+from services.grants.rules import DocumentKind, Fund
+from services.registry.pages.duplicates import STATES as PAIR_STATES
 from services.reporting.cuts import CUTS
 from services.reporting.figures import figures
 from services.reporting.lists_export import GRANT_COLUMNS, PERSON_COLUMNS, REPORT_COLUMNS
@@ -18,33 +24,52 @@ from services.reporting.pages.tables import CUT_FIELDS, SERIES
 from services.reporting.pages.tiles import MEASURES
 from services.reporting.rule_versions import FIRST
 from services.reporting.views import CLASSES, GRANT_STATUSES, STATUSES
-from services.reporting.wording import CATALOGUES, LANGUAGES, WORDS
+from services.reporting.wording import WORDS
 from services.reporting.worklist_export import COLUMNS as EXPORT_COLUMNS
 from services.reporting.worklist_rules import Reason
 from shared.events.district import AssetUse, Disability, GrantKind, PpksGroup, Sex
+from shared.events.receipts import Verdict
+from shared.pages.wording import LANGUAGES, SHARED, Catalogue, Language, read_catalogues
 from shared.security import Role
 
-REPORTING = Path(__file__).parents[2] / "services" / "reporting"
-TEMPLATES = sorted((REPORTING / "templates").glob("*.html"))
-PROGRAMS = [REPORTING / "wording.py", *sorted((REPORTING / "pages").glob("*.py"))]
+ROOT = Path(__file__).parents[2]
+Composed = Mapping[str, Collection[str]]
+"""Keys put together from a section and a name that only the data knows."""
 
-COMPOSED = {
+_SHARED: Composed = {
+    "role": tuple(Role),
+    "language": LANGUAGES,
+    "trade": tuple(TRADES),
+    "uploads": ("of_registry", "of_grants", "of_reporting"),
+    "upload_mode": ("check", "all", "valid"),
+    "upload_state": ("received", "checking", "sending", "checked", "refused", "sent"),
+    "verdict": tuple(Verdict),
+    "bad": ("file", "district"),
+    "sex": tuple(Sex),
+    "ppks": tuple(PpksGroup),
+    "disability": tuple(Disability),
+    "kind": tuple(GrantKind),
+    "grants": GRANT_STATUSES,
+    "beneficiaries": STATUSES,
+    "error": tuple(
+        code + end
+        for code in ("not_found", "forbidden", "foreign_form", "unavailable", "internal")
+        for end in ("", "_hint")
+    ),
+}
+_REPORTING: Composed = {
     "trend": ("reports", "mean_profit"),
     "map": tuple(MEASURES),
     "map_unit": {measure.format for measure in MEASURES.values()},
     "by": set(CUTS) - {"district"},
-    "trade": tuple(TRADES),
     "field": {*(column.key for column in COLUMNS), *SERIES, *CUT_FIELDS},
     "about": {figure.key.split(".")[0] for figure in figures(FIRST)},
     "figure_unit": {figure.unit for figure in figures(FIRST)},
     "public": ("people", "reported_yes", "reported_no"),
     "heard": ("newest", "days", "state"),
     "growth": CLASSES,
-    "beneficiaries": (*STATUSES, "alias"),
-    "grants": GRANT_STATUSES,
+    "beneficiaries": ("alias",),
     "asset_use": tuple(AssetUse),
-    "role": tuple(Role),
-    "language": LANGUAGES,
     "money": ("budget", "committed", "disbursed", "undisbursed", "remaining"),
     "districts": tuple(column.key for column in COLUMNS if column.part in ("beneficiaries", "income")),
     "headline": ("turnover", "net_profit", "net_profit_median"),
@@ -58,22 +83,87 @@ COMPOSED = {
     ),
     "export": EXPORT_COLUMNS,
     "column": {*PERSON_COLUMNS, *REPORT_COLUMNS, *GRANT_COLUMNS},
-    "sex": tuple(Sex),
-    "ppks": tuple(PpksGroup),
-    "disability": tuple(Disability),
-    "kind": tuple(GrantKind),
     "sign_in": ("bad_ticket", "bad_token", "bad_role", "bad_office", "office_away"),
-    "error": tuple(
-        code + end
-        for code in ("not_found", "not_on_worklist", "forbidden", "foreign_form", "unavailable", "internal")
-        for end in ("", "_hint")
+    "error": ("not_on_worklist", "not_on_worklist_hint"),
+}
+
+
+class Package(NamedTuple):
+    """Pages with catalogues of their own."""
+
+    folder: Path
+    composed: Composed
+
+    @property
+    def catalogues(self) -> Mapping[Language, Catalogue]:
+        return read_catalogues(self.folder / "locale")
+
+    @property
+    def templates(self) -> list[Path]:
+        """The letters of grants are in the language of the office alone."""
+        return sorted(path for path in (self.folder / "templates").glob("*.html") if path.name != "letter.html")
+
+    @property
+    def written(self) -> set[str]:
+        """What stands in its templates and its programs and looks like a key."""
+        programs = [*self.folder.glob("wording.py"), *self.folder.glob("pages/*.py")]
+        programs += self.folder.glob("*.py") if self.folder.name == "pages" else []
+        texts = [path.read_text() for path in (*self.templates, *programs)]
+        return {key for text in texts for key in re.findall(r'"([a-z_]+\.[a-z_]+)"', text)}
+
+    @property
+    def used(self) -> set[str]:
+        return self.written | {f"{section}.{name}" for section, names in self.composed.items() for name in names}
+
+
+_GRANTS: Composed = {
+    **{section: tuple(Action) for section in ("done",)},
+    **dict.fromkeys(("do", "press"), (*Action, "hand_over")),
+    "step": ("request", "verify", "approve", "reject", "disburse", "cancel", "hand_over", "outcome"),
+    "waits": ("verify", "approve", "disburse", "hand_over"),
+    "letter": (*DocumentKind, *Form),
+    "fund": tuple(Fund),
+    "budget": ("amount", "committed", "disbursed", "remaining"),
+    "ledger": ("set", "raised", "lowered", "moved", "reserved", "freed", "disbursed"),
+    "bad": (
+        *("note", "reason", "reference", "fund", "received_by", "evidence", "grant", "grant_ids", "fiscal_year", "to"),
+    ),
+    "refused": (
+        *("illegal_transition", "budget_exceeded", "budget_below_committed", "budget_too_large", "same_district"),
+        *("four_eyes", "criteria_not_met", "duplicate_suspected", "batch_refused", "total_mismatch", "fund_mismatch"),
+        "idempotency_key_reused",
     ),
 }
-"""Keys put together from a section and a name that only the data knows."""
+
+_REGISTRY: Composed = {
+    "pair": (*PAIR_STATES, "undone"),
+    "decided": PAIR_STATES,
+    "because": (
+        *("same_nik", "similar", "nik_same", "nik_of_many", "nik_differs"),
+        *("name_same", "name_alike", "name_differs", "sex_same", "sex_differs"),
+        *(f"birth_date_{how}" for how in ("same", "swapped", "near", "placeholder", "differs")),
+    ),
+    "person": (
+        *("name", "nik", "birth_date", "sex", "district", "ref", "status", "group", "disabilities", "unit", "skills"),
+        "recorded",
+    ),
+    "bad": ("reason", "decision"),
+    "refused": ("already_decided", "not_decided", "idempotency_key_reused"),
+}
+
+PACKAGES = {
+    "shared": Package(ROOT / "shared" / "pages", _SHARED),
+    "reporting": Package(ROOT / "services" / "reporting", _REPORTING),
+    "registry": Package(ROOT / "services" / "registry", _REGISTRY),
+    "grants": Package(ROOT / "services" / "grants", _GRANTS),
+}
+TEMPLATES = [path for package in PACKAGES.values() for path in package.templates]
+each_package = pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
 
 
-def test_every_string_is_there_in_both_languages_with_the_same_values() -> None:
-    indonesian, english = CATALOGUES["id"], CATALOGUES["en"]
+@each_package
+def test_every_string_is_there_in_both_languages_with_the_same_values(package: Package) -> None:
+    indonesian, english = package.catalogues["id"], package.catalogues["en"]
     assert list(indonesian) == list(english), "the same keys in the same order, none fuzzy"
     for key, forms in indonesian.items():
         both = (*forms, *english[key])
@@ -81,35 +171,42 @@ def test_every_string_is_there_in_both_languages_with_the_same_values() -> None:
         assert len({_fields(form) for form in both}) == 1, key
 
 
-def test_a_language_has_as_many_forms_as_its_grammar() -> None:
-    assert {len(forms) for forms in CATALOGUES["id"].values()} == {1}
-    assert CATALOGUES["en"]["unit.day"] == ("{n} day", "{n} days")
+@each_package
+def test_a_language_has_as_many_forms_as_its_grammar(package: Package) -> None:
+    assert {len(forms) for forms in package.catalogues["id"].values()} == {1}
+    assert SHARED["en"]["unit.day"] == ("{n} day", "{n} days")
 
 
-def test_the_catalogue_has_every_string_the_pages_use_and_no_other() -> None:
-    known = set(CATALOGUES["id"])
+@each_package
+def test_the_catalogues_have_every_string_the_pages_use(package: Package) -> None:
+    known = package.catalogues["id"].keys() | SHARED["id"].keys()
     sections = {key.partition(".")[0] for key in known}
-    composed = {f"{section}.{name}" for section, names in COMPOSED.items() for name in names}
-    written = {
-        key
-        for path in (*TEMPLATES, *PROGRAMS)
-        for key in re.findall(r'"([a-z_]+\.[a-z_]+)"', path.read_text())
-        if key.partition(".")[0] in sections and not key.endswith((".html", ".js"))
-    }
-    assert (composed | written) - known == set(), "missing"
-    assert known - (composed | written) == set(), "unused"
+    keys = {key for key in package.used if key.partition(".")[0] in sections}
+    assert {key for key in keys if not key.endswith((".html", ".js"))} - known == set(), "missing"
 
 
-def test_what_babel_finds_in_the_templates_is_in_the_catalogue() -> None:
+@each_package
+def test_the_catalogues_have_no_string_that_no_page_uses(package: Package) -> None:
+    using = PACKAGES.values() if package is PACKAGES["shared"] else [package]
+    assert package.catalogues["id"].keys() - {key for one in using for key in one.used} == set()
+
+
+@each_package
+def test_no_service_says_anew_what_all_say(package: Package) -> None:
+    assert package is PACKAGES["shared"] or not package.catalogues["id"].keys() & SHARED["id"].keys()
+
+
+@each_package
+def test_what_babel_finds_in_the_templates_is_in_the_catalogue(package: Package) -> None:
     """By Babel's own extraction, which knows every way in which a template can call."""
     found = {
         key
-        for path in TEMPLATES
+        for path in package.templates
         for _, key, _, _ in extract("jinja2.ext:babel_extract", io.BytesIO(path.read_bytes()), keywords={"t": None})
         if isinstance(key, str)
     }
-    assert len(found) > 100
-    assert found - set(CATALOGUES["id"]) == set()
+    assert found
+    assert found - package.catalogues["id"].keys() - SHARED["id"].keys() == set()
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

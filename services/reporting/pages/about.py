@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request, Response
 
 from services.reporting.api import Reader
 from services.reporting.figures import figures
-from services.reporting.pages.answers import Page, render
 from services.reporting.pages.present import From, standing
 from services.reporting.rule_versions import RULES
 from services.reporting.worklist_api import growth_rule
+from shared.pages.answers import Page, render
 
 router = APIRouter(route_class=Page, include_in_schema=False)
 

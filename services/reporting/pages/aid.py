@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request, Response
 from services.reporting.api import Reader
 from services.reporting.cuts import CUTS, Cell, CutName, CutTable, read_cut
 from services.reporting.kept import Kept
-from services.reporting.pages.answers import Page, language, render
 from services.reporting.pages.figures import read_cell
 from services.reporting.pages.naming import named
 from services.reporting.pages.present import From, Here, snapshot_of, standing
@@ -15,9 +14,11 @@ from services.reporting.rules import month_index
 from services.reporting.value import read_value
 from services.reporting.value_rules import CAVEAT, After, By
 from services.reporting.views import COUNTED
-from services.reporting.wording import WORDS, Words
+from services.reporting.wording import WORDS
 from shared.database import Database
 from shared.events.districts import DISTRICTS
+from shared.pages.answers import Page, language, render
+from shared.pages.wording import Words
 from shared.refusals import Refused
 from shared.security import Role
 

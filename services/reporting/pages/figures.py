@@ -8,8 +8,8 @@ import msgspec
 
 from services.reporting import rules
 from services.reporting.views import CLASSES, COUNTED
-from services.reporting.wording import Format
 from shared.events.districts import DISTRICTS
+from shared.pages.wording import Format
 
 CHART_MONTHS = 24
 CHART_LEAST_MONTHS = 6

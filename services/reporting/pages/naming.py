@@ -1,8 +1,8 @@
 """What the values of a cut are called: words where there is a list of them, else what the district wrote."""
 
 from services.reporting.cuts import CutName
-from services.reporting.wording import Words
 from shared.events.districts import DISTRICTS
+from shared.pages.wording import Words
 
 _LISTED = {"kind": "kind", "sex": "sex", "ppks": "ppks", "disability": "disability", "trade": "trade"}
 

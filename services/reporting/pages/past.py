@@ -14,9 +14,10 @@ from services.reporting.history import SHOWN, YEAR, History, Number, read_histor
 from services.reporting.kept import Kept
 from services.reporting.pages.charts import january, sparkline, trend
 from services.reporting.rules import month_index, month_name
-from services.reporting.wording import WORDS, Language, Words
+from services.reporting.wording import WORDS
 from shared.database import FAULTS, Database, is_transient
 from shared.events.districts import DISTRICTS
+from shared.pages.wording import Language, Words
 from shared.telemetry import Metrics
 
 SPARK_MONTHS = 24

@@ -6,13 +6,13 @@ from fastapi import Depends, Request
 
 from services.reporting.api import Dashboards, dashboards
 from services.reporting.dashboard import Snapshot
-from services.reporting.pages.answers import language
 from services.reporting.pages.figures import GRANT_ORDER, read_cell, segments
 from services.reporting.pages.past import Past
 from services.reporting.wording import WORDS
 from services.reporting.worklist_api import growth_rule
 from shared.database import now
 from shared.events.districts import DISTRICTS
+from shared.pages.answers import language
 from shared.refusals import Refused
 from shared.security import Caller
 from shared.web import Context, context

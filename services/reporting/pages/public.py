@@ -8,15 +8,16 @@ from fastapi import APIRouter, Path, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.api import Here
-from services.reporting.pages.answers import Page, language, render
 from services.reporting.pages.figures import Cell
 from services.reporting.pages.naming import named
 from services.reporting.pages.tiles import MEASURES, tile_map
 from services.reporting.public import REPORTED, Release, read_days, read_release
 from services.reporting.views import CLASSES, COUNTED
-from services.reporting.wording import WORDS, Words
+from services.reporting.wording import WORDS
 from shared.events.district import Sex
 from shared.events.districts import DISTRICTS
+from shared.pages.answers import Page, language, render
+from shared.pages.wording import Words
 from shared.refusals import Refused
 from shared.replies import attachment, unsent
 from shared.sheets import Format, Value, open_sheet

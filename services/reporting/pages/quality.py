@@ -10,13 +10,13 @@ from services.reporting import rules
 from services.reporting.api import Reader
 from services.reporting.freshness import longest_silent_first, read_freshness
 from services.reporting.nightly import read_proof
-from services.reporting.pages.answers import Page, render
 from services.reporting.pages.present import From, Here, standing
 from services.reporting.worklist_rules import jakarta_day
 from shared.database import now, run
 from shared.events.catalogue import intake_topic
 from shared.events.districts import DISTRICTS
 from shared.manifests import read_day
+from shared.pages.answers import Page, render
 from shared.refusals import Refused
 
 DAYS = 7

@@ -10,8 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.reporting import rules
 from services.reporting.api import Reader, read_business
 from services.reporting.freshness import Freshness, longest_silent_first, read_freshness
-from services.reporting.pages import answers
-from services.reporting.pages.answers import Page, language, render
 from services.reporting.pages.figures import (
     COLUMNS,
     NAME,
@@ -32,6 +30,7 @@ from services.reporting.worklist_rules import Reason
 from services.reporting.worklist_words import NEXT_STEPS, sentence
 from shared.database import FAULTS, is_transient, now, run
 from shared.events.districts import DISTRICTS
+from shared.pages.answers import Page, language, render
 from shared.refusals import Refused
 from shared.security import Caller, Role
 from shared.web import Context
@@ -39,11 +38,6 @@ from shared.web import Context
 BUSINESSES_SHOWN = 100
 
 router = APIRouter(route_class=Page, include_in_schema=False)
-
-
-@router.get("/static/{name}")
-async def asset(request: Request, name: str, v: str = "") -> Response:
-    return answers.asset(request, name, v)
 
 
 @router.get("/")

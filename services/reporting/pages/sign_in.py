@@ -14,11 +14,11 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 from msgspec import Struct
 
-from services.reporting.pages.answers import Page, language, render, see_other
-from services.reporting.pages.forms import read_form
 from services.reporting.provider import CALLBACK_PATH, Away, NoRole, Provider, Question
 from services.reporting.sessions import Ending, Endings, begin, end, moment, renew
 from shared.database import Database, run
+from shared.pages.answers import Page, language, render, see_other
+from shared.pages.forms import read_form
 from shared.security import READERS, Caller, LocalKey, Role, Unauthenticated, Verified, Verifier, read_token
 from shared.sessions import RENEW_PATH, Session, Sessions, fetched_by_itself, own_path
 from shared.settings import Settings

@@ -10,15 +10,16 @@ from services.reporting.api import Dashboards, From, Here, Reader
 from services.reporting.cuts import CUTS, CutName, read_cut
 from services.reporting.freshness import longest_silent_first, read_freshness
 from services.reporting.history import SHOWN, YEAR, read_history
-from services.reporting.pages.answers import Page, language
 from services.reporting.pages.figures import COLUMNS, make_row, read_cell, sorted_rows
 from services.reporting.pages.naming import named
 from services.reporting.rules import month_index
 from services.reporting.views import CLASSES, COUNTED
-from services.reporting.wording import WORDS, Words
+from services.reporting.wording import WORDS
 from services.reporting.worklist_rules import jakarta_day
 from shared.database import now
 from shared.events.districts import DISTRICTS
+from shared.pages.answers import Page, language
+from shared.pages.wording import Words
 from shared.refusals import Refused
 from shared.replies import attachment, unsent
 from shared.security import Caller, Role

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from services.reporting.pages.figures import Cell
 from services.reporting.views import COUNTED
-from services.reporting.wording import Format
 from shared.events.districts import DISTRICTS
+from shared.pages.wording import Format
 
 STEPS = 5
 _DRAWN = """

@@ -9,14 +9,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.reporting.api import Here
-from services.reporting.pages.answers import Page, language, render, see_other
-from services.reporting.pages.forms import read_form
 from services.reporting.worklist_api import InForce, ListReader, Today, filters_for
 from services.reporting.worklist_commands import OFFICERS, Assign, assign, confirm, read_line
 from services.reporting.worklist_lines import SORTS, BadCursor, Filters, Line, Sort, Tally, read_page, read_tally, total
 from services.reporting.worklist_rules import Reason
 from services.reporting.worklist_words import NEXT_STEPS, sentence
 from shared.events.districts import DISTRICTS
+from shared.pages.answers import Page, language, render, see_other
+from shared.pages.forms import read_form
 from shared.refusals import Refused
 from shared.security import Caller, require
 

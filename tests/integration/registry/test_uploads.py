@@ -4,16 +4,17 @@ import asyncio
 import re
 import zipfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
 import pytest
 
-from shared.database import run
+from shared.database import now, run
 from shared.events.envelope import Outgoing, beneficiary_id
 from shared.log import Log, LogUnavailable
 from shared.security import Role
+from shared.uploads import store
 from shared.uploads.worker import Worker
 from tests.integration.registry.office import BOJONEGORO, NIK, SURABAYA, Office
 from tests.integration.uploading import Counter, csv_file, renamed, repacked, xlsx_file
@@ -98,6 +99,20 @@ async def test_a_dry_run_says_what_would_be_and_sends_nothing(counter: Counter) 
     seen = await counter.sent(csv_file([HEAD, SITI]), dry_run="true", partial="true")
     assert (seen["state"], seen["mode"], seen["rows"]) == ("checked", "check", {"read": 1, "refused": 0, "sent": 0})
     assert await counter.records() == []
+
+
+async def test_a_checked_file_is_kept_for_some_hours_to_be_sent(office: Office, counter: Counter) -> None:
+    content = csv_file([HEAD, SITI])
+    checked = await counter.sent(content, dry_run="true")
+    await store.forget_checked(office.node.database)
+    assert await counter.parts_left() == 1
+    await counter.sent(content, dry_run="true")
+    assert await counter.parts_left() == 1, "checked again it is kept once"
+    async with office.node.database.transaction() as session:
+        await run(session, "UPDATE upload SET at = :at", at=now() - timedelta(hours=5))
+    await store.forget_checked(office.node.database)
+    assert await counter.parts_left() == 0
+    assert (await counter.see(checked["upload_id"])).json()["state"] == "checked"
 
 
 async def test_the_same_file_sent_twice_is_one_truth(office: Office, counter: Counter) -> None:

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from tests.integration.reporting.office import Office, person
+from shared.security import Caller, Role
+from tests.integration.forms import Reader
+from tests.integration.reporting.office import BOJONEGORO, Office, person
 from tests.integration.uploading import Counter, csv_file, xlsx_file
 
 HEAD = ["nomor", "bulan", "omzet", "biaya_bahan", "biaya_produksi", "upah", "pekerja", "pesanan", "pemakaian_aset"]
@@ -37,3 +39,19 @@ async def test_a_month_that_has_not_begun_and_one_told_twice_are_refused(office:
         (4, "nomor", "twice_in_file"),
         (5, "bulan", "missing"),
     ]
+
+
+async def test_an_officer_has_a_checked_file_sent_by_the_page(office: Office) -> None:
+    counter = Counter(office.node, office.client, "income")
+    await office.hear(person())
+    reader = Reader(office.node, Caller("ratna", Role.district_officer, BOJONEGORO))
+    file = {"file": ("laporan.csv", csv_file([HEAD, report("2026-04")]))}
+    one = "/" + (await reader.sends("/uploads", "uploads", {}, file)).headers["location"]
+    await counter.work()
+    assert await counter.records() == []
+    assert "Laporan usaha</a>" in await reader.page("/uploads")
+    await reader.done(one, f"{one}/confirm", {"mode": "all"})
+    await counter.work()
+    assert len(await counter.records()) == 1
+    for role in (Role.viewer, Role.treasurer):
+        await Reader(office.node, Caller("vina", role, None)).page("/uploads", status=403)

@@ -1,26 +1,29 @@
 """How every page is answered: its headers, its language, its errors as pages, and the files it links to.
 
-Addresses in a page are relative, so that it works at `/` and below `/reporting/` alike.
+Addresses in a page are relative, so that it works at `/` and below the prefix of a gateway alike.
 """
 
 import gzip
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from fastapi import Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-from services.reporting.wording import WORDS, Language
 from shared.database import is_transient
+from shared.log import LogUnavailable
+from shared.pages.places import places_of, prefix_of, root_of
+from shared.pages.wording import LANGUAGES, Language, Words
 from shared.refusals import Refused
-from shared.security import Caller, Role, Unauthenticated
+from shared.security import Caller, Unauthenticated
 from shared.sessions import Due, fetched_by_itself, own_path, renewal
+from shared.settings import ServiceName
 from shared.telemetry import kinds, places
 from shared.web import RETRY_AFTER_SECONDS, context
 
@@ -37,17 +40,49 @@ _HEADERS = {
     "Cache-Control": "private, no-cache",
     "Vary": "Cookie, Authorization, Accept-Encoding",
 }
-_FOLDER = Path(__file__).parent.parent
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(_FOLDER / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    auto_reload=False,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.filters["capital"] = lambda text: text[:1].upper() + text[1:]
+_FOLDER = Path(__file__).parent
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+class _Asset(NamedTuple):
+    body: bytes
+    compressed: bytes
+    media_type: str
+    version: str
+
+
+class Look:
+    """What the pages of one service are made of: its words, and templates and files of its own beside the shared."""
+
+    def __init__(self, service: ServiceName, folder: Path, words: Mapping[Language, Words]) -> None:
+        """`folder` holds `templates` and, if there are any, `static`."""
+        self.service = service
+        self.words = words
+        self.templates = Environment(
+            loader=FileSystemLoader([folder / "templates", _FOLDER / "templates"]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.templates.filters["capital"] = lambda text: text[:1].upper() + text[1:]
+        self.assets = _read_assets(_FOLDER / "static") | _read_assets(folder / "static")
+
+    def mount(self, app: FastAPI, *routers: APIRouter) -> None:
+        """Have the application answer these pages, and their files."""
+        app.state.look = self
+        for router in (_files, *routers):
+            app.include_router(router)
+
+    def address(self, name: str) -> str:
+        """Of one of the files, under its version."""
+        return f"static/{name}?v={self.assets[name].version}"
+
+
+def look(request: Request) -> Look:
+    found: Look = request.app.state.look
+    return found
 
 
 class Page(APIRoute):
@@ -63,9 +98,10 @@ class Page(APIRoute):
                 return _sign_in_first(request, error)
             except (Refused, HTTPException, RequestValidationError) as error:
                 code = error.code if isinstance(error, Refused) else "not_found"
+                code = code if f"error.{code}" in look(request).words[LANGUAGES[0]] else "not_found"
                 return _error(request, code, 403 if code in ("forbidden", "foreign_form") else 404)
             except Exception as error:
-                if is_transient(error):
+                if is_transient(error) or isinstance(error, LogUnavailable):
                     context(request).metrics.count("faults_total")
                     return _error(request, "unavailable", 503, {"Retry-After": RETRY_AFTER_SECONDS})
                 context(request).logger.error(
@@ -79,14 +115,21 @@ class Page(APIRoute):
 def render(
     request: Request, template: str, status: int = 200, headers: dict[str, str] | None = None, /, **values: object
 ) -> Response:
-    words = WORDS[language(request)]
+    here = look(request)
+    words = here.words[language(request)]
+    who = values.get("who")
     fragment = "fragment" in request.query_params
-    html = _TEMPLATES.get_template(template).render(
+    html = here.templates.get_template(template).render(
         t=words,
-        base="../" * (request.scope["route"].path.count("/") - 1) or "./",
+        base=base_of(request),
+        home=root_of(request, here.service, "reporting", base_of(request)),
+        root=lambda service: root_of(request, here.service, service, base_of(request)),
         layout="fragment.html" if fragment else "page.html",
-        asset=_asset_address,
-        places=_places(request, values.get("who")),
+        asset=here.address,
+        places=[
+            place._replace(address=place.address + kept(request))
+            for place in places_of(request, here.service, who if isinstance(who, Caller) else None, base_of(request))
+        ],
         link=lambda **changes: _link(request, **changes),
         to=lambda path, **more: _to(request, path, **more),
         **({"who": None, "stream": False, "walk": False} | values),
@@ -97,34 +140,16 @@ def render(
     response = Response(
         body, status, {**_HEADERS, **encoding, **(headers or {})}, media_type="text/html; charset=utf-8"
     )
-    if request.query_params.get("lang") in WORDS:
+    if request.query_params.get("lang") in LANGUAGES:
         response.set_cookie(
             LANGUAGE_COOKIE, words.language, max_age=_YEAR_SECONDS, httponly=True, samesite="lax", path="/"
         )
     return response
 
 
-class _Place(NamedTuple):
-    path: str
-    key: str
-    here: bool
-
-
-_PLACES = (
-    ("", "brand.province"),
-    ("worklist", "worklist.title"),
-    ("aid", "aid.nav"),
-    ("quality", "quality.nav"),
-    ("about", "about.nav"),
-)
-_OF_SINGLE_PEOPLE = frozenset({"worklist", "aid"})
-"""Not for those who only view."""
-
-
-def _places(request: Request, who: object) -> list[_Place]:
-    here = request.scope["route"].path.removeprefix("/")
-    viewer = isinstance(who, Caller) and who.role is Role.viewer
-    return [_Place(path, key, path == here) for path, key in _PLACES if not (viewer and path in _OF_SINGLE_PEOPLE)]
+def base_of(request: Request) -> str:
+    """The root of this service, from the page that is asked for."""
+    return "../" * (request.scope["route"].path.count("/") - 1) or "./"
 
 
 def _reads_gzip(request: Request) -> bool:
@@ -150,8 +175,15 @@ def _sign_in_first(request: Request, error: Unauthenticated) -> Response:
         here.logger.warning("token refused", why=error.why, path=request.url.path)
     if _is_fetched_by_itself(request):
         return Response(status_code=401, headers={**_HEADERS, "WWW-Authenticate": "Bearer"})
-    depth = request.scope["route"].path.count("/") - 1
-    return see_other("../" * depth + "sign-in")
+    service = look(request).service
+    home = root_of(request, service, "reporting", base_of(request)).removeprefix("./")
+    return see_other(home + "sign-in" + ("" if service == "reporting" else "?" + urlencode({"next": _own(request)})))
+
+
+def _own(request: Request) -> str:
+    """What the browser asked for, without its host."""
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    return prefix_of(request) + path + ("?" + request.url.query if request.url.query else "")
 
 
 def _is_fetched_by_itself(request: Request) -> bool:
@@ -166,39 +198,39 @@ def see_other(address: str) -> Response:
 
 def language(request: Request) -> Language:
     for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
-        for known in WORDS:
+        for known in LANGUAGES:
             if asked == known:
                 return known
-    return next(iter(WORDS))
+    return LANGUAGES[0]
 
 
 def _link(request: Request, **changes: str | None) -> str:
     """This page's own address with some parameters changed; None removes one."""
     kept = {
         name: request.query_params.get(name)
-        for name in ("month", "district", "reason", "owner", "sort", "map", "by", "after", "ticket", "lang")
+        for name in (
+            *("month", "district", "reason", "owner", "sort", "map", "by", "after", "ticket", "lang"),
+            *("status", "year", "state", "because"),
+        )
     }
     return "?" + urlencode({name: value for name, value in {**kept, **changes}.items() if value is not None})
 
 
 def _to(request: Request, path: str, **more: str | None) -> str:
-    """Another page of the same month and language, as far as this page's own address names them."""
-    kept = {name: request.query_params.get(name) for name in ("month", "lang")}
-    asked = {name: value for name, value in {**kept, **more}.items() if value}
-    base = "../" * (request.scope["route"].path.count("/") - 1) or "./"
-    return base + path + ("?" + urlencode(asked) if asked else "")
+    """Another page of this service, of the same month and language, as far as this page's own address names them."""
+    return base_of(request) + path + kept(request, **more)
 
 
-class _Asset(NamedTuple):
-    body: bytes
-    compressed: bytes
-    media_type: str
-    version: str
+def kept(request: Request, **more: str | None) -> str:
+    """What follows an address so that month and language stay, as far as this page's own address names them."""
+    asked = {name: request.query_params.get(name) for name in ("month", "lang")} | more
+    asked = {name: value for name, value in asked.items() if value}
+    return "?" + urlencode(asked) if asked else ""
 
 
-def _read_assets() -> dict[str, _Asset]:
+def _read_assets(folder: Path) -> dict[str, _Asset]:
     found = {}
-    for path in sorted((_FOLDER / "static").iterdir()):
+    for path in sorted(folder.iterdir()) if folder.exists() else ():
         if path.suffix in _MEDIA_TYPES:
             body = path.read_bytes()
             version = hashlib.sha256(body).hexdigest()[:12]
@@ -206,19 +238,16 @@ def _read_assets() -> dict[str, _Asset]:
     return found
 
 
-_ASSETS = _read_assets()
+_files = APIRouter(route_class=Page, include_in_schema=False)
 
 
-def _asset_address(name: str) -> str:
-    return f"static/{name}?v={_ASSETS[name].version}"
-
-
-def asset(request: Request, name: str, version: str) -> Response:
+@_files.get("/static/{name}")
+async def asset(request: Request, name: str, v: str = "") -> Response:
     """Kept for a year under its version; without the right one it is asked for again each time."""
-    found = _ASSETS.get(name)
+    found = look(request).assets.get(name)
     if found is None:
         raise Refused("not_found")
-    cache = f"public, max-age={_YEAR_SECONDS}, immutable" if version == found.version else "no-cache"
+    cache = f"public, max-age={_YEAR_SECONDS}, immutable" if v == found.version else "no-cache"
     headers = {**_HEADERS, "Cache-Control": cache, "Vary": "Accept-Encoding"}
     if _reads_gzip(request):
         return Response(found.compressed, 200, {**headers, "Content-Encoding": "gzip"}, found.media_type)

@@ -1,0 +1,1 @@
+"""What the pages of all services stand on: layout, languages, headers, sessions, forms, and the files of rows."""
