@@ -62,7 +62,8 @@ async def record_beneficiaries(
             continue
         batch.judging.answer(answer)
         if answer.reason == "no_consent":
-            withdrawn |= consents.highest([*filter(None, [withdrawn.get(who)]), said[-1]])
+            if who not in withdrawn or withdrawn[who].mark < said[-1].mark:
+                withdrawn[who] = said[-1]
             batch.settle(who, partial(consents.settle, withdrawal=withdrawn[who], keys=keys))
     changed = batch.changed()
     await _save_people(session, changed)  # 3 save

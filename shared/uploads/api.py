@@ -102,19 +102,22 @@ def routes(kinds: Mapping[str, Kind], came: Callable[[], None]) -> APIRouter:
         """How far it is, what is wrong with which row, and once it is sent, what the events were answered."""
         return _json(await show(here, upload_id, who))
 
-    @router.get("/v1/uploads", summary="The newest uploads")
+    @router.get("/v1/uploads", summary="The newest uploads, in pages")
     async def newest(
         here: Here,
         who: Reader,
         district: Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])] = None,
+        after: Annotated[UUID | None, Query(description="The `next` of the page before.")] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> Response:
-        """The newest first. A district officer sees those of the own district; another one is 404."""
+        """The newest first; `next` is null at the end. A district officer sees those of the own district; another one
+        is 404."""
         if district is not None and (district not in DISTRICTS or not who.sees(district)):
             raise Refused("not_found")
         async with here.database.reading() as session:
-            rows = await store.read_newest(session, who.district or district, limit)
-        return _json({"items": [view(row) for row in rows]})
+            rows = await store.read_newest(session, who.district or district, limit + 1, after)
+        items = [view(row) for row in rows[:limit]]
+        return _json({"items": items, "next": items[-1]["upload_id"] if len(rows) > limit else None})
 
     return router
 

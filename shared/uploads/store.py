@@ -7,7 +7,7 @@ from typing import IO, Any, NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import Database, is_alone, now, run, run_many
@@ -236,10 +236,17 @@ async def read(session: AsyncSession, upload_id: UUID) -> Any | None:
     return (await session.execute(select(UPLOAD).where(UPLOAD.c.upload_id == upload_id))).first()
 
 
-async def read_newest(session: AsyncSession, district: str | None, limit: int) -> Sequence[Any]:
+async def read_newest(
+    session: AsyncSession, district: str | None, limit: int, after: UUID | None = None
+) -> Sequence[Any]:
+    """From the one after `after`; nothing comes after one of another district."""
     which = [UPLOAD.c.district == district] if district else []
-    found = await session.execute(select(UPLOAD).where(*which).order_by(UPLOAD.c.at.desc()).limit(limit))
-    return found.all()
+    beyond: list[ColumnElement[bool]] = []
+    if after is not None:
+        last = select(UPLOAD.c.at).where(UPLOAD.c.upload_id == after, *which).scalar_subquery()
+        beyond = [or_(UPLOAD.c.at < last, and_(UPLOAD.c.at == last, UPLOAD.c.upload_id > after))]
+    query = select(UPLOAD).where(*which, *beyond).order_by(UPLOAD.c.at.desc(), UPLOAD.c.upload_id).limit(limit)
+    return (await session.execute(query)).all()
 
 
 def event_id(sha256: str, row: int) -> str:

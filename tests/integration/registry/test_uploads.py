@@ -343,6 +343,21 @@ async def test_who_uploaded_what_is_listed_for_those_of_the_district(counter: Co
     assert (await listed(Role.district_officer, SURABAYA, district=BOJONEGORO)).status_code == 404
 
 
+async def test_the_list_is_read_in_pages_that_say_nothing_of_another_district(counter: Counter) -> None:
+    sent = [(await counter.send(csv_file([HEAD, but(SITI, nomor=f"W-{n}")]))).json()["upload_id"] for n in range(3)]
+    foreign = (await counter.send(csv_file([HEAD, SITI]), Role.district_officer, SURABAYA)).json()["upload_id"]
+
+    async def page(after: str | None) -> tuple[list[str], str | None]:
+        headers = counter.credentials(Role.district_officer, BOJONEGORO)
+        query = {"limit": "2", **({"after": after} if after else {})}
+        body = (await counter.client.get("/v1/uploads", headers=headers, params=query)).json()
+        return [item["upload_id"] for item in body["items"]], body["next"]
+
+    assert await page(None) == ([sent[2], sent[1]], sent[1])
+    assert await page(sent[1]) == ([sent[0]], None)
+    assert await page(foreign) == ([], None)
+
+
 async def test_a_form_without_a_file_or_for_another_service_is_told_so(counter: Counter) -> None:
     headers = counter.credentials(Role.district_officer, BOJONEGORO)
     answer = await counter.client.post("/v1/uploads/people", headers=headers, data={"dry_run": "true"})
