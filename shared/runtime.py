@@ -27,7 +27,7 @@ from shared.inbox import Handler, Inbox
 from shared.kafka import KafkaLog
 from shared.log import Log, LogUnavailable
 from shared.outbox import Relay, run_relay
-from shared.security import LocalKey, Verifier, WrongSecret
+from shared.security import Verifier, WrongSecret, verifying_keys
 from shared.settings import Settings
 from shared.sockets import attentive, raise_file_limit
 from shared.telemetry import Metrics, kinds, logger, places
@@ -98,8 +98,7 @@ class Node:
             )
             for _ in range(1 if self.database.is_sqlite else settings.lanes)
         ]
-        key = LocalKey.at(settings.keys)
-        verifier = Verifier(key.public, issuer=settings.issuer, audience=settings.audience)
+        verifier = Verifier(verifying_keys(settings.keys), issuer=settings.issuer, audience=settings.audience)
         limited = self.database.within(web.DATABASE_SECONDS)
         self.context = web.Context(name, limited, log, verifier, self.metrics, self.logger)
         self.app = FastAPI(title=title, version="1")
