@@ -10,6 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from deploy.containers import engine
 from deploy.containers.compose import WORKER
 from deploy.local.province import METADATA, Province
 from deploy.local.publishers import Publishers
@@ -33,6 +34,8 @@ in_one_loop = pytest.mark.asyncio(loop_scope="module")
 SCALE = 0.1
 MONTHS = (None, "2026-10", "2026-03", "2025-07")
 """None: the newest."""
+_MEMORY_LIMIT = "/sys/fs/cgroup/memory.max"
+_OLD_LIMIT = "/sys/fs/cgroup/memory/memory.limit_in_bytes"
 LONG_RUNNING = {"kafka", "postgres", "redis", "registry", "grants", "reporting-web", WORKER, "gateway"}
 
 
@@ -95,7 +98,8 @@ async def test_the_story_is_told_to_the_last_rupiah_though_every_container_died(
 
 @in_one_loop
 async def test_the_page_is_read_through_the_gateway_by_a_link(told: Told, stack: Stack) -> None:
-    link = stack.done("make sign-in ROLE=province_officer").strip()
+    link = stack.done("env -u PORT make sign-in ROLE=province_officer").strip()
+    assert link.startswith(f"{stack.gateway}/")
     async with httpx.AsyncClient(follow_redirects=True, timeout=30) as reader:
         button = await reader.get(link)
         assert button.status_code == httpx.codes.OK
@@ -130,6 +134,14 @@ def test_no_container_may_more_than_it_must(told: Told, stack: Stack) -> None:
         assert (seen_from_outside <= {"127.0.0.1"}) is (name != "gateway"), name
 
 
+def test_the_engine_holds_each_to_its_memory(told: Told, stack: Stack) -> None:
+    limits = {it.service: stack.inspect(it)["HostConfig"]["Memory"] for it in stack.compose.containers()}
+    for it in stack.compose.containers():
+        if it.state == "running":
+            said = engine.docker("exec", it.name, "sh", "-c", f"cat {_MEMORY_LIMIT} 2>/dev/null || cat {_OLD_LIMIT}")
+            assert int(said) == limits[it.service], it.name
+
+
 def test_root_is_in_no_container(told: Told, stack: Stack) -> None:
     for it in stack.compose.containers():
         if it.state == "running":
@@ -141,9 +153,9 @@ def test_root_is_in_no_container(told: Told, stack: Stack) -> None:
 
 
 def test_no_secret_is_seen_in_what_the_engine_tells_of_containers_or_images(told: Told, stack: Stack) -> None:
-    folders = (stack.var / "secrets" / "kafka", stack.var / "secrets" / "postgres", stack.var / "keys")
-    words = [path.read_text().strip() for folder in folders for path in folder.iterdir()]
-    assert len(words) >= 11
+    files = [*(stack.var / "secrets").glob("*/*"), *(stack.var / "keys").iterdir()]
+    words = [path.read_text().strip() for path in files]
+    assert len(words) >= 13
     for it in stack.compose.containers():
         told_of_it = json.dumps(stack.inspect(it)) + stack.log(it)
         assert not [word for word in words if word in told_of_it], it.name
