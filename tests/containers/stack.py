@@ -85,8 +85,3 @@ class Stack:
         """Of each container, for whoever reads of a failure."""
         for it in self.compose.containers():
             print(f"--- {it.name}: {it.state} {it.health}", *self.log(it).splitlines()[-30:], sep="\n")
-
-
-def commands_of(guide: str) -> list[str]:
-    """The commands of a page of docs, block by block."""
-    return re.findall(r"^```sh\n(.+?)^```", (ROOT / "docs" / guide).read_text(), re.MULTILINE | re.DOTALL)

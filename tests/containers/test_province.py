@@ -1,7 +1,7 @@
 """A province in containers: installed by its guide, told the story while containers die, stopped, moved, operated."""
 
 import json
-import subprocess
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -22,8 +22,9 @@ from shared.database import Database
 from shared.events.districts import DISTRICTS
 from shared.kafka import KafkaLog
 from tests import oracle
-from tests.containers.stack import Stack, commands_of
+from tests.containers.stack import Stack
 from tests.containers.strikes import Strikes, crashed, frozen, killed
+from tests.guides import commands_of
 from tests.scenarios.comparison import differing, wrong_receipts
 from tests.scenarios.full_run import Gateway, PatientLog, PatientPublishers, PatientTold
 from tests.scenarios.telling import Told, without_moment
@@ -110,6 +111,21 @@ async def test_the_page_is_read_through_the_gateway_by_a_link(told: Told, stack:
 
 
 @in_one_loop
+async def test_a_token_made_at_the_server_opens_what_its_role_may_read(told: Told, stack: Stack) -> None:
+    token = stack.done("make token ROLE=viewer SUB=pembaca").strip()
+    async with httpx.AsyncClient(base_url=stack.gateway, headers={"Authorization": f"Bearer {token}"}) as reader:
+        assert (await reader.get("/reporting/v1/dashboard")).status_code == httpx.codes.OK
+        assert (await reader.get("/registry/v1/beneficiaries")).status_code == httpx.codes.FORBIDDEN
+
+
+def test_addresses_for_others_are_those_by_which_they_know_the_gateway(stack: Stack) -> None:
+    public = "BERDAYA_GATEWAY_PUBLIC=https://berdaya.example"
+    stack.done(f"{public} make district CODE=3523")
+    assert "https://berdaya.example" in (stack.var / "districts" / "3523" / "kirim.sh").read_text()
+    assert stack.done(f"{public} make sign-in ROLE=auditor").startswith("https://berdaya.example/sign-in?")
+
+
+@in_one_loop
 async def test_stopped_and_started_again_it_shows_the_same(told: Told, stack: Stack) -> None:
     before = await dashboards(told)
     stack.done("make down")
@@ -162,10 +178,9 @@ def test_no_secret_is_seen_in_what_the_engine_tells_of_containers_or_images(told
 
 
 def test_the_image_says_what_it_is(stack: Stack) -> None:
-    said = subprocess.run(["docker", "run", "--rm", "berdaya"], capture_output=True, text=True, check=True).stdout
-    name, version, commit = said.split()
+    name, version, commit = said_of_itself()
     assert (name, version.count(".")) == ("Berdaya", 2) and commit != "unknown"
-    labels = json.loads(stack_labels("berdaya"))
+    labels = json.loads(engine.docker("image", "inspect", "--format", "{{json .Config.Labels}}", "berdaya"))
     assert labels["org.opencontainers.image.revision"] == commit
 
 
@@ -177,6 +192,10 @@ async def test_the_guide_for_operators_is_true(told: Told, stack: Stack) -> None
     assert stack.done(looked).count("0 differences") == 2
     stack.done(restarted)
     stack.done(upgraded)
+    image = f"berdaya:{said_of_itself()[-1]}"
+    stack.done(f"BERDAYA_IMAGE={image} make up WORKERS=4")
+    workers = [stack.inspect(it) for it in stack.compose.containers() if it.service == WORKER]
+    assert [it["Config"]["Image"] for it in workers] == [image] * 4
     left = stack.do(redriven)  # the story has a record that nobody can read
     assert left.returncode != 0 and "1 in quarantine" in left.stdout and "1 left in quarantine" in left.stdout
     printed = stack.done(rebuilt)
@@ -190,6 +209,10 @@ async def test_the_guide_for_operators_is_true(told: Told, stack: Stack) -> None
     assert over.returncode != 0 and "never written over" in over.stderr
     over = stack.do("make restore FROM=var/backup-1")
     assert over.returncode != 0 and "is there" in over.stderr
+    number = re.search(r"│\s*(\d+)\s*│", left.stdout)
+    assert number, left.stdout
+    stack.done(redriven.splitlines()[0].replace("quarantine", f"discard {number[1]}"))
+    assert stack.done("make redrive").count("0 left in quarantine") == 3
 
 
 async def dashboards(told: Told) -> list[bytes]:
@@ -197,6 +220,6 @@ async def dashboards(told: Told) -> list[bytes]:
     return [without_moment(await told.dashboard(month)) for month in MONTHS]
 
 
-def stack_labels(image: str) -> str:
-    command = ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def said_of_itself() -> list[str]:
+    """The image's name, version and commit."""
+    return engine.docker("run", "--rm", "berdaya").split()
