@@ -29,7 +29,7 @@ from tests.scenarios.comparison import differing, wrong_receipts
 from tests.scenarios.full_run import Gateway, PatientLog, PatientPublishers, PatientTold
 from tests.scenarios.telling import Told, without_moment
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(2400)
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
 SCALE = 0.1
