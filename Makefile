@@ -174,7 +174,7 @@ CONTAINED = $(addprefix tests/integration/test_,log.py consumer.py inbox.py outb
 .PHONY: test-containers
 test-containers: $(VENV)/dev ## docker-compose whole, then the tests of log, consumer, inbox, outbox and databases on containers
 	@REQUIRE=engine $(PY) -m pytest tests/containers
-	@BERDAYA_TEST_BY=containers $(PY) -m pytest $(CONTAINED)
+	@REQUIRE=engine,kafka,postgres,redis BERDAYA_TEST_BY=containers $(PY) -m pytest $(CONTAINED)
 
 .PHONY: bench
 bench: $(VENV)/dev ## Speed, as ratios in one run; ARGS="--quick", ARGS="--only reads", ARGS=--help

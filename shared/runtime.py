@@ -27,7 +27,7 @@ from shared.inbox import Handler, Inbox
 from shared.kafka import KafkaLog
 from shared.log import Log, LogUnavailable
 from shared.outbox import Relay, run_relay
-from shared.security import LocalKey, Verifier, WrongSecret
+from shared.security import Verifier, WrongSecret, verifying_keys
 from shared.sessions import Sessions
 from shared.settings import Settings
 from shared.sockets import attentive, raise_file_limit
@@ -99,9 +99,9 @@ class Node:
             )
             for _ in range(1 if self.database.is_sqlite else settings.lanes)
         ]
-        key = LocalKey.at(settings.keys)
-        verifier = Verifier(key.public, issuer=settings.issuer, audience=settings.audience)
-        sessions = Sessions(key, issuer=settings.issuer, public=settings.public)
+        keys = verifying_keys(settings.keys)
+        verifier = Verifier(keys, issuer=settings.issuer, audience=settings.audience)
+        sessions = Sessions(keys, issuer=settings.issuer, public=settings.public)
         limited = self.database.within(web.DATABASE_SECONDS)
         self.context = web.Context(name, limited, log, verifier, sessions, self.metrics, self.logger)
         self.app = FastAPI(title=title, version="1")

@@ -26,6 +26,9 @@ warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=Securi
 ALGORITHMS = ["EdDSA", "Ed25519", "ES256"]
 MAX_TOKEN_BYTES = 4096
 LEEWAY_SECONDS = 30
+SIGNING = "token-signing.jwk"
+VERIFYING = "token-verifying.jwk"
+"""The public half, for a process that signs nothing."""
 _T = TypeVar("_T")
 _REMEMBERED = 4096
 """Tokens whose signature was checked already, by their exact text: checking costs more than a whole answer."""
@@ -157,11 +160,16 @@ class LocalKey:
     @classmethod
     def at(cls, folder: Path) -> "LocalKey":
         """The key of this folder, made on first use."""
-        return cls(OKPKey.import_key(msgspec.json.decode(secret_file(folder, "token-signing.jwk", _new_key))))
+        return cls(OKPKey.import_key(msgspec.json.decode(secret_file(folder, SIGNING, _new_key))))
 
     @property
     def public(self) -> KeySet:
         return KeySet([OKPKey.import_key(self._key.as_dict(private=False))])
+
+    @property
+    def public_text(self) -> str:
+        """The public half, as the file `VERIFYING` holds it."""
+        return msgspec.json.encode(self._key.as_dict(private=False)).decode()
 
     def sign(
         self, *, sub: str, role: Role, district: str | None, issuer: str, audience: str, seconds: float = 12 * 3600
@@ -184,6 +192,14 @@ class LocalKey:
     def seal(self, claims: dict[str, Any]) -> str:
         """Any claims as a token, for `read_token`; nothing is checked."""
         return jwt.encode({"alg": "EdDSA", "kid": self._key.kid}, claims, self._key, algorithms=ALGORITHMS)
+
+
+def verifying_keys(folder: Path) -> KeySet:
+    """The public half of the key of this folder; a process that signs nothing need not be given the other."""
+    public = folder / VERIFYING
+    if public.exists():
+        return KeySet([OKPKey.import_key(msgspec.json.decode(public.read_bytes()))])
+    return LocalKey.at(folder).public
 
 
 def require(caller: Caller, roles: frozenset[Role]) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import Request, Response
+from joserfc.jwk import KeySet
 from msgspec import Meta, Struct
 
 from shared.refusals import Refused
@@ -69,20 +70,20 @@ class _Claims(Struct, kw_only=True):
 class Sessions:
     """The cookie of one service process: its name, its token, and who may send it where."""
 
-    def __init__(self, key: LocalKey, *, issuer: str, public: str) -> None:
+    def __init__(self, keys: KeySet, *, issuer: str, public: str) -> None:
         """`public` is the address people open; by https the browser holds the cookie to this host (RFC 6265bis)."""
         self.is_https = public.startswith("https://")
         self.cookie = "__Host-berdaya_session" if self.is_https else "berdaya_session"
         self.ended: frozenset[str] = frozenset()
         """Ids of sessions that ended and whose tokens have not yet; only who keeps the sessions knows them."""
-        self._key = key
+        self._keys = keys
         self._issuer = issuer
         self._public = public
         self._read = lru_cache(_REMEMBERED)(self._decode)  # bad tokens raise, so only good ones are remembered
 
-    def sign(self, session: Session) -> str:
+    def sign(self, session: Session, key: LocalKey) -> str:
         """The token of a session, as the cookie carries it."""
-        return self._key.seal(
+        return key.seal(
             {
                 "sub": session.caller.sub,
                 "role": session.caller.role.value,
@@ -132,7 +133,7 @@ class Sessions:
             raise Refused("foreign_form")
 
     def _decode(self, token: str) -> Session:
-        claims = read_token(token, self._key.public, _Claims)
+        claims = read_token(token, self._keys, _Claims)
         if claims.iss != self._issuer or claims.aud != AUDIENCE:
             raise Unauthenticated("issuer_or_audience")
         if not go_together(claims.role, claims.district):

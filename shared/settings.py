@@ -22,7 +22,7 @@ class KafkaLogin(NamedTuple):
 
 
 def with_password(url: str, password: str) -> str:
-    """The address of a database with the password of the role that it names."""
+    """The address of a database, or of Redis, with the password of the role that it names."""
     return url.replace("@", f":{quote(password, safe='')}@", 1)
 
 
@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     )
     redis: str | None = Field(
         default=None, description="redis://… for dashboard snapshots; by default they stay in the process."
+    )
+    redis_password_file: Path | None = Field(
+        default=None, description="The file with the password of the user in `redis`, which then has none itself."
     )
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
@@ -134,6 +137,13 @@ class Settings(BaseSettings):
         if self.database_password_file is None:
             return found
         return with_password(found, self.database_password_file.read_text().strip())
+
+    @property
+    def redis_url(self) -> str | None:
+        """None where snapshots stay in the process. Raises OSError when the password's file cannot be read."""
+        if self.redis is None or self.redis_password_file is None:
+            return self.redis
+        return with_password(self.redis, self.redis_password_file.read_text().strip())
 
     @property
     def keys(self) -> Path:

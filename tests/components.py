@@ -97,11 +97,11 @@ class Redis(RedisContainer):
 
     def __init__(self) -> None:
         super().__init__(images.REDIS)
-        port = ports.choose()
-        self.address = f"redis://{ports.LOOPBACK}:{port}/0"
+        port, password = ports.choose(), secrets.token_hex(24)
+        self.address = f"redis://default:{password}@{ports.LOOPBACK}:{port}/0"
         _on_loopback(self, self.port, port)
-        options = "--bind 0.0.0.0 --protected-mode no --appendonly no --maxmemory 512mb --maxmemory-policy noeviction"
-        self.with_command(["redis-server", *options.split(), "--save", ""])
+        options = "--bind 0.0.0.0 --appendonly no --maxmemory 512mb --maxmemory-policy noeviction --requirepass"
+        self.with_command(["redis-server", *options.split(), password, "--save", ""])
 
     def start(self) -> Self:
         """Asked at the address that the tests get: testcontainers guesses another where it runs in a container."""

@@ -12,7 +12,6 @@ import pytest
 
 from deploy.containers import engine, images
 from deploy.stack.errors import StackError
-from deploy.stack.files import ROOT
 from tests.components import Started, by_process, start, way
 
 _told: dict[str, str] = {}
@@ -86,7 +85,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def components(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Components]:
     def engine_and_images() -> None:
         request.getfixturevalue("docker")
-        images.make(ROOT / "var" / "images")
+        images.make_components()
 
     found = Components(tmp_path_factory, engine_and_images)
     yield found

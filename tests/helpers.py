@@ -62,10 +62,11 @@ def bearer(settings: Settings, role: Role, sub: str, district: str | None = None
 
 def session_cookie(settings: Settings, role: Role, sub: str = "siti", district: str | None = None) -> dict[str, str]:
     """The header with the cookie of somebody who has just signed in, on no record anywhere."""
-    sessions = Sessions(LocalKey.at(settings.keys), issuer=settings.issuer, public=settings.public)
+    key = LocalKey.at(settings.keys)
+    sessions = Sessions(key.public, issuer=settings.issuer, public=settings.public)
     at = int(time.time())
     session = Session(Caller(sub, role, district), new_id(), new_id(), at + 600, at, at + 3600)
-    return {"Cookie": f"{sessions.cookie}={sessions.sign(session)}"}
+    return {"Cookie": f"{sessions.cookie}={sessions.sign(session, key)}"}
 
 
 @asynccontextmanager

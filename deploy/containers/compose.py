@@ -115,7 +115,8 @@ class Compose:
         addresses = {
             ENVIRONMENT_NAMES["kafka"]: f"{ports.LOOPBACK}:{it.kafka_port}",
             ENVIRONMENT_NAMES["postgres"]: f"postgresql://berdaya_admin:{words['admin']}@{where}/postgres",
-            ENVIRONMENT_NAMES["redis"]: f"redis://{ports.LOOPBACK}:{it.redis_port}/0",
+            ENVIRONMENT_NAMES["redis"]: f"redis://{secrets.REDIS_USER}:{secrets.redis(it.var).read_text().strip()}"
+            f"@{ports.LOOPBACK}:{it.redis_port}/0",
             ENVIRONMENT_NAMES["gateway"]: f"http://{ports.LOOPBACK}:{it.gateway_port}",
             **{
                 f"DATABASE_{role.upper()}": sqlalchemy_url(f"postgresql://{role}:{words[role]}@{where}/{role}")

@@ -63,8 +63,14 @@ def docker(*arguments: str, patience: float = 120) -> str:
 
 
 def _start(log: Path) -> int:
-    """On systemd the package's own service, which outlives this machine's restarts; elsewhere a plain process."""
-    if Path("/run/systemd/system").exists():
+    """On systemd the package's own service, which outlives this machine's restarts; elsewhere a plain process.
+
+    It listens where clients are told to ask: at DOCKER_HOST when that is set, which a service of the system is not.
+    """
+    host = os.environ.get("DOCKER_HOST", "")
+    if host and not host.startswith("unix://"):
+        raise Unavailable(NAME, f"no engine answers at {host}, and none is brought up on another machine")
+    if Path("/run/systemd/system").exists() and not host:
         run(NAME, ("systemctl", "enable", "--now", "docker"), patience=_PATIENCE)
         return _awaited(int(run(NAME, ("systemctl", "show", "-P", "MainPID", "docker"), patience=10)), log)
     if os.geteuid() != 0:
@@ -73,7 +79,11 @@ def _start(log: Path) -> int:
     dockerd = debian.program(NAME, name="dockerd", package=_PACKAGES["dockerd"])
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: S603 - Debian's own program
-            (dockerd,), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            (dockerd, *(("-H", host) if host else ())),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     _ours[process.pid] = process
     return _awaited(process.pid, log, process)

@@ -57,17 +57,23 @@ deb {_MIRROR}-security {_RELEASE}-security main
 def make(work: Path) -> None:
     """All images, in this engine. `work` is a folder for what is fetched for them. Raises Unavailable."""
     work.mkdir(parents=True, exist_ok=True)
+    make_components()
+    with step(f"{SERVICES} made"):
+        _make_services(work)
+
+
+def make_components() -> None:
+    """All but that of the services. Raises Unavailable."""
     missing = [image for image in OFFICIAL if not _is_official(image)]
-    while missing and _pulled(missing[0]):
-        missing.pop(0)
+    if not all(map(has, missing)):  # else they were made here before, where no registry answered
+        while missing and _pulled(missing[0]):
+            missing.pop(0)
     if missing:
         with step(f"{DEBIAN} made"):
             _make_debian()
         for image in missing:
             with step(f"{image} made"):
                 _make_compatible(image)
-    with step(f"{SERVICES} made"):
-        _make_services(work)
 
 
 def version() -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 from deploy.stack import passwords, principals
 from deploy.stack.errors import StackError
 from services.registry.keys import NikKeys
-from shared.security import LocalKey
+from shared.security import SIGNING, VERIFYING, LocalKey
 
 ROLES = ("admin", *principals.SERVICES)
+REDIS_USER = "default"
 USERS = (passwords.ADMIN, passwords.BROKER, *principals.SERVICES)
 _SHORTEST = 32
 _READABLE = 0o444
@@ -21,27 +22,33 @@ _READABLE = 0o444
 
 def make(var: Path) -> None:
     """All that are missing; those that are there stay. Raises StackError when one of these is no secret."""
-    for folder in (var / "secrets", postgres(var), passwords.folder(var), var / "keys"):
+    for folder in (var / "secrets", postgres(var), redis(var).parent, passwords.folder(var), var / "keys"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
     for user in USERS:
         passwords.kept(var, user)
-    for role in ROLES:
-        if not (path := postgres(var) / role).exists():
+    for path in (*(postgres(var) / role for role in ROLES), redis(var)):
+        if not path.exists():
             path.write_text(secrets.token_hex(24))
-    LocalKey.at(var / "keys")
+    public = LocalKey.at(var / "keys").public_text
+    if not _public_is(var, public):
+        (var / "keys" / VERIFYING).unlink(missing_ok=True)
+        (var / "keys" / VERIFYING).write_text(public)
     NikKeys.at(var / "keys")
-    for path in _files(var):
+    for path in (*_files(var), var / "keys" / VERIFYING):
         path.chmod(_READABLE)
     check(var)
 
 
 def check(var: Path) -> None:
-    """Raises StackError unless every secret is there, long, and no other's too.
+    """Raises StackError unless every secret is there, long, and no other's too, and tokens are verified by the key
+    that signs them.
 
     Room is made for the one that an identity provider gives: the engine would make a folder of a file that is missing.
     """
     require_secret(_files(var))
+    if not _public_is(var, LocalKey.at(var / "keys").public_text):
+        raise StackError(f"{var / 'keys' / VERIFYING} is not of the key beside it: `make secrets` makes it anew")
     (var / "secrets" / "oidc").touch(_READABLE)
 
 
@@ -63,10 +70,16 @@ def postgres(var: Path) -> Path:
     return var / "secrets" / "postgres"
 
 
+def redis(var: Path) -> Path:
+    return var / "secrets" / "redis" / REDIS_USER
+
+
 def _files(var: Path) -> list[Path]:
     users = [passwords.login(var, user).password_file for user in USERS]
-    return [*users, *(postgres(var) / role for role in ROLES), *_keys(var)]
+    keys = [var / "keys" / name for name in (SIGNING, "nik.key")]
+    return [*users, *(postgres(var) / role for role in ROLES), redis(var), *keys]
 
 
-def _keys(var: Path) -> list[Path]:
-    return [var / "keys" / name for name in ("token-signing.jwk", "nik.key")]
+def _public_is(var: Path, public: str) -> bool:
+    path = var / "keys" / VERIFYING
+    return path.exists() and path.read_text() == public

@@ -97,7 +97,8 @@ def sign_in(
     """Print a link that signs one reader in, once, within 15 minutes."""
     if (role in DISTRICT_ROLES) != bool(district):
         raise typer.BadParameter(f"role {role} {'needs' if role in DISTRICT_ROLES else 'takes no'} --district")
-    print(_link(var, port, role=role, sub=sub, district=district or None))
+    front = os.environ.get("BERDAYA_PUBLIC") or _addresses(var).get("GATEWAY_URL") or _here(port)
+    print(_link(var, front, role=role, sub=sub, district=district or None))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -127,9 +128,12 @@ def operate(
     raise typer.Exit(done.returncode)
 
 
-def _link(var: Path, port: int, *, role: Role, sub: str, district: str | None) -> str:
-    settings = Settings(service="reporting", var=var)
-    return sign_in_link(settings, settings.public or f"http://127.0.0.1:{port}", sub=sub, role=role, district=district)
+def _here(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _link(var: Path, front: str, *, role: Role, sub: str, district: str | None) -> str:
+    return sign_in_link(Settings(service="reporting", var=var), front, sub=sub, role=role, district=district)
 
 
 def _finish(work: Coroutine[Any, Any, int]) -> None:
@@ -306,7 +310,7 @@ async def _live(doors: Doors, scale: float) -> AsyncIterator[None]:
 
 
 def _client(port: int) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+    return httpx.AsyncClient(base_url=_here(port), timeout=60, trust_env=False)
 
 
 def _gateway(province: Province) -> Gateway:
@@ -315,11 +319,11 @@ def _gateway(province: Province) -> Gateway:
 
 
 def _say_where(var: Path, port: int) -> None:
-    link = _link(var, port, role=Role.province_officer, sub="kepala.dinas", district=None)
-    console.print(f"\nHalaman / page      http://127.0.0.1:{port}/")
+    link = _link(var, _here(port), role=Role.province_officer, sub="kepala.dinas", district=None)
+    console.print(f"\nHalaman / page      {_here(port)}/")
     console.print(f"Masuk / sign in     {link}", soft_wrap=True)
     console.print(f"                    (sekali pakai, 15 menit; lagi: make sign-in VAR={var} PORT={port})")
-    console.print(f"API                 http://127.0.0.1:{port}/registry/docs  /grants/docs  /reporting/docs")
+    console.print(f"API                 {_here(port)}/registry/docs  /grants/docs  /reporting/docs")
     console.print("Berhenti / stop     Ctrl-C\n")
 
 

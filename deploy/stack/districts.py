@@ -52,7 +52,7 @@ def _addresses(settings: Settings, code: str) -> tuple[str, str]:
         bootstrap, front = addresses[ENVIRONMENT_NAMES[kafka.NAME]], addresses[ENVIRONMENT_NAMES[gateway.NAME]]
     except KeyError:
         raise StackError(f"no stack in {settings.var}: start it with `make stack` or `make up`") from None
-    return bootstrap, settings.gateway_public.rstrip("/") or front
+    return bootstrap, settings.public.rstrip("/") or front
 
 
 def _folder(settings: Settings, code: str) -> Path:

@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     postgres_port: int = 15432
     redis_port: int = 16379
     gateway_port: int = 8000
-    gateway_public: str = Field(
+    public: str = Field(
         default="",
         description="the gateway's address as districts know it, e.g. https://berdaya.example, for their folders",
     )

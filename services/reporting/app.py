@@ -35,7 +35,8 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     """One process of reporting, not yet running. KeyError when the settings name a growth rule that there is not."""
     rule = RULES[settings.growth_rule]
     database = database or Database(settings.database_url, pool=settings.pool)
-    live = live or (OverRedis(settings.redis) if settings.redis else InProcess())
+    redis = settings.redis_url
+    live = live or (OverRedis(redis) if redis else InProcess())
 
     def progress() -> Together:
         return node.progress
@@ -60,15 +61,15 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     node.served = Front(node.app, node.context, source)
     for router in (api.router, growth_api.router, worklist_api.router, views_api.router, measures.router):
         node.app.include_router(router)
-    endings = Endings(node.context.database, node.context.sessions, streams)
     came = take_uploads(node, INCOME)
-    pages.mount(node.app, settings, node.context.database, node.context.sessions, endings, came)
     node.background["streams"] = streams.run
     nightly = Nightly(database, node.metrics, node.logger, proves=settings.role != "web")
     node.background["nightly"] = nightly.run
     node.alarms.append(nightly.alarm)
     node.background["listener"] = live.listen
-    if settings.role != "worker":
+    if settings.role != "worker":  # which has no page, hence no key to sign a reader in by
+        endings = Endings(node.context.database, node.context.sessions, streams)
+        pages.mount(node.app, settings, node.context.database, node.context.sessions, endings, came)
         node.background["past"] = past.run
         node.background["sessions"] = endings.run
     if settings.role != "web":

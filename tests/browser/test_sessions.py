@@ -17,10 +17,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 async def grow_old(page: Page, server: Server) -> str:
     """The cookie as it will be in some minutes: its value."""
-    sessions = Sessions(LocalKey.at(server.settings.keys), issuer=server.settings.issuer, public="")
+    key = LocalKey.at(server.settings.keys)
+    sessions = Sessions(key.public, issuer=server.settings.issuer, public="")
     (cookie,) = [each for each in await page.context.cookies() if each["name"] == sessions.cookie]
     at = int(time.time())
-    old = sessions.sign(sessions._read(cookie["value"])._replace(until=at - 1, used=at - 700))
+    old = sessions.sign(sessions._read(cookie["value"])._replace(until=at - 1, used=at - 700), key)
     await page.context.add_cookies(
         [{"name": sessions.cookie, "value": old, "url": server.url, "httpOnly": True, "sameSite": "Strict"}]
     )

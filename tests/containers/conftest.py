@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.containers.stack import Stack, commands_of
+from tests.containers.stack import Stack
+from tests.guides import NOT_EXECUTED, commands_of
 
 
 @pytest.fixture(scope="package")
@@ -18,3 +19,9 @@ def stack(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         yield found
     finally:
         found.compose.do("down", "-v", "-t", "2")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.section("commands of the guides that no test executes")
+    for command, reason in NOT_EXECUTED.items():
+        terminalreporter.line(f"{command}: {reason}")

@@ -17,7 +17,7 @@ from deploy.stack import ports
 from deploy.stack.files import ROOT
 from deploy.stack.settings import Settings
 
-_PATIENCE = 600
+_PATIENCE = 1800  # for all images, on a machine that has none
 
 
 class Stack:
@@ -32,8 +32,9 @@ class Stack:
             gateway_port=ports.choose(),
         )
         self.compose = Compose(settings, f"berdaya-{secrets.token_hex(3)}")
+        outer_make = {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}  # of `make test-containers`: its guests would speak of it
         self._environment = (
-            os.environ
+            {name: value for name, value in os.environ.items() if name not in outer_make}
             | dict(self.compose.environment)
             | {
                 "VAR": str(self.var),
@@ -85,8 +86,3 @@ class Stack:
         """Of each container, for whoever reads of a failure."""
         for it in self.compose.containers():
             print(f"--- {it.name}: {it.state} {it.health}", *self.log(it).splitlines()[-30:], sep="\n")
-
-
-def commands_of(guide: str) -> list[str]:
-    """The commands of a page of docs, block by block."""
-    return re.findall(r"^```sh\n(.+?)^```", (ROOT / "docs" / guide).read_text(), re.MULTILINE | re.DOTALL)

@@ -1,7 +1,7 @@
 """A province in containers: installed by its guide, told the story while containers die, stopped, moved, operated."""
 
 import json
-import subprocess
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,6 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from deploy.containers import engine
 from deploy.containers.compose import WORKER
 from deploy.local.province import METADATA, Province
 from deploy.local.publishers import Publishers
@@ -21,18 +22,21 @@ from shared.database import Database
 from shared.events.districts import DISTRICTS
 from shared.kafka import KafkaLog
 from tests import oracle
-from tests.containers.stack import Stack, commands_of
+from tests.containers.stack import Stack
 from tests.containers.strikes import Strikes, crashed, frozen, killed
+from tests.guides import commands_of
 from tests.scenarios.comparison import differing, wrong_receipts
 from tests.scenarios.full_run import Gateway, PatientLog, PatientPublishers, PatientTold
 from tests.scenarios.telling import Told, without_moment
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(2400)
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
 SCALE = 0.1
 MONTHS = (None, "2026-10", "2026-03", "2025-07")
 """None: the newest."""
+_MEMORY_LIMIT = "/sys/fs/cgroup/memory.max"
+_OLD_LIMIT = "/sys/fs/cgroup/memory/memory.limit_in_bytes"
 LONG_RUNNING = {"kafka", "postgres", "redis", "registry", "grants", "reporting-web", WORKER, "gateway"}
 
 
@@ -95,7 +99,8 @@ async def test_the_story_is_told_to_the_last_rupiah_though_every_container_died(
 
 @in_one_loop
 async def test_the_page_is_read_through_the_gateway_by_a_link(told: Told, stack: Stack) -> None:
-    link = stack.done("make sign-in ROLE=province_officer").strip()
+    link = stack.done("env -u PORT make sign-in ROLE=province_officer").strip()
+    assert link.startswith(f"{stack.gateway}/")
     async with httpx.AsyncClient(follow_redirects=True, timeout=30) as reader:
         button = await reader.get(link)
         assert button.status_code == httpx.codes.OK
@@ -106,12 +111,32 @@ async def test_the_page_is_read_through_the_gateway_by_a_link(told: Told, stack:
 
 
 @in_one_loop
+async def test_a_token_made_at_the_server_opens_what_its_role_may_read(told: Told, stack: Stack) -> None:
+    token = stack.done("make token ROLE=viewer SUB=pembaca").strip()
+    async with httpx.AsyncClient(base_url=stack.gateway, headers={"Authorization": f"Bearer {token}"}) as reader:
+        assert (await reader.get("/reporting/v1/dashboard")).status_code == httpx.codes.OK
+        assert (await reader.get("/registry/v1/beneficiaries")).status_code == httpx.codes.FORBIDDEN
+
+
+def test_addresses_for_others_are_those_by_which_they_know_the_gateway(stack: Stack) -> None:
+    public = "BERDAYA_PUBLIC=https://berdaya.example"
+    stack.done(f"{public} make district CODE=3523")
+    assert "https://berdaya.example" in (stack.var / "districts" / "3523" / "kirim.sh").read_text()
+    assert stack.done(f"{public} make sign-in ROLE=auditor").startswith("https://berdaya.example/sign-in?")
+
+
+@in_one_loop
 async def test_stopped_and_started_again_it_shows_the_same(told: Told, stack: Stack) -> None:
+    """By the guide for operators."""
+    start, stop, start_again = commands_of("operations.md")[1].splitlines()
     before = await dashboards(told)
-    stack.done("make down")
+    running = {it.name: stack.inspect(it)["Id"] for it in stack.compose.containers() if it.state == "running"}
+    stack.done(start)
+    assert running == {it.name: stack.inspect(it)["Id"] for it in stack.compose.containers() if it.state == "running"}
+    stack.done(stop)
     assert stack.compose.containers() == []
     assert stack.do("make status").returncode != 0
-    stack.done("make up WORKERS=2")
+    stack.done(start_again)
     assert await dashboards(told) == before
 
 
@@ -130,6 +155,14 @@ def test_no_container_may_more_than_it_must(told: Told, stack: Stack) -> None:
         assert (seen_from_outside <= {"127.0.0.1"}) is (name != "gateway"), name
 
 
+def test_the_engine_holds_each_to_its_memory(told: Told, stack: Stack) -> None:
+    limits = {it.service: stack.inspect(it)["HostConfig"]["Memory"] for it in stack.compose.containers()}
+    for it in stack.compose.containers():
+        if it.state == "running":
+            said = engine.docker("exec", it.name, "sh", "-c", f"cat {_MEMORY_LIMIT} 2>/dev/null || cat {_OLD_LIMIT}")
+            assert int(said) == limits[it.service], it.name
+
+
 def test_root_is_in_no_container(told: Told, stack: Stack) -> None:
     for it in stack.compose.containers():
         if it.state == "running":
@@ -141,19 +174,18 @@ def test_root_is_in_no_container(told: Told, stack: Stack) -> None:
 
 
 def test_no_secret_is_seen_in_what_the_engine_tells_of_containers_or_images(told: Told, stack: Stack) -> None:
-    folders = (stack.var / "secrets" / "kafka", stack.var / "secrets" / "postgres", stack.var / "keys")
-    words = [path.read_text().strip() for folder in folders for path in folder.iterdir()]
-    assert len(words) >= 11
+    files = [*(stack.var / "secrets").glob("*/*"), *(stack.var / "keys").iterdir()]
+    words = [path.read_text().strip() for path in files]
+    assert len(words) >= 13
     for it in stack.compose.containers():
         told_of_it = json.dumps(stack.inspect(it)) + stack.log(it)
         assert not [word for word in words if word in told_of_it], it.name
 
 
 def test_the_image_says_what_it_is(stack: Stack) -> None:
-    said = subprocess.run(["docker", "run", "--rm", "berdaya"], capture_output=True, text=True, check=True).stdout
-    name, version, commit = said.split()
+    name, version, commit = said_of_itself()
     assert (name, version.count(".")) == ("Berdaya", 2) and commit != "unknown"
-    labels = json.loads(stack_labels("berdaya"))
+    labels = json.loads(engine.docker("image", "inspect", "--format", "{{json .Config.Labels}}", "berdaya"))
     assert labels["org.opencontainers.image.revision"] == commit
 
 
@@ -161,10 +193,13 @@ def test_the_image_says_what_it_is(stack: Stack) -> None:
 async def test_the_guide_for_operators_is_true(told: Told, stack: Stack) -> None:
     """To its end, at which all was given up and came back from the backup."""
     before = await dashboards(told)
-    looked, restarted, upgraded, redriven, rebuilt, *moved = commands_of("operations.md")
+    looked, _restarted, upgraded, redriven, rebuilt, *moved = commands_of("operations.md")
     assert stack.done(looked).count("0 differences") == 2
-    stack.done(restarted)
     stack.done(upgraded)
+    image = f"berdaya:{said_of_itself()[-1]}"
+    stack.done(f"BERDAYA_IMAGE={image} make up WORKERS=4")
+    workers = [stack.inspect(it) for it in stack.compose.containers() if it.service == WORKER]
+    assert [it["Config"]["Image"] for it in workers] == [image] * 4
     left = stack.do(redriven)  # the story has a record that nobody can read
     assert left.returncode != 0 and "1 in quarantine" in left.stdout and "1 left in quarantine" in left.stdout
     printed = stack.done(rebuilt)
@@ -178,6 +213,10 @@ async def test_the_guide_for_operators_is_true(told: Told, stack: Stack) -> None
     assert over.returncode != 0 and "never written over" in over.stderr
     over = stack.do("make restore FROM=var/backup-1")
     assert over.returncode != 0 and "is there" in over.stderr
+    number = re.search(r"│\s*(\d+)\s*│", left.stdout)
+    assert number, left.stdout
+    stack.done(redriven.splitlines()[0].replace("quarantine", f"discard {number[1]}"))
+    assert stack.done("make redrive").count("0 left in quarantine") == 3
 
 
 async def dashboards(told: Told) -> list[bytes]:
@@ -185,6 +224,6 @@ async def dashboards(told: Told) -> list[bytes]:
     return [without_moment(await told.dashboard(month)) for month in MONTHS]
 
 
-def stack_labels(image: str) -> str:
-    command = ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def said_of_itself() -> list[str]:
+    """The image's name, version and commit."""
+    return engine.docker("run", "--rm", "berdaya").split()

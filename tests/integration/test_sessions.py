@@ -276,7 +276,7 @@ async def province(site: Site, tmp_path: Path) -> AsyncIterator[Site]:
         database,
         log,
         Verifier(key.public, issuer=site.settings.issuer, audience=site.settings.audience),
-        Sessions(key, issuer=site.settings.issuer, public=""),
+        Sessions(key.public, issuer=site.settings.issuer, public=""),
         Metrics("grants"),
         logger("grants"),
     )

@@ -46,7 +46,7 @@ class Service:
         verifier = Verifier(self._key.public, issuer="i", audience="a")
         log = EmbeddedLog(folder / "log.db")
         self.app = FastAPI()
-        sessions = Sessions(self._key, issuer="i", public="")
+        sessions = Sessions(self._key.public, issuer="i", public="")
         install(self.app, Context("grants", database, log, verifier, sessions, self.metrics, logger("grants")))
 
         @self.app.post("/notes")

@@ -12,12 +12,12 @@ import pytest
 from deploy.stack import ports
 from deploy.stack.files import ROOT
 from tests.conftest import absent, present
+from tests.guides import commands_of
 from tests.locked import Client
 
 CODE = "3522"
 PROGRAMS = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "REDIS", "GATEWAY", "REGISTRY", "GRANTS", "REPORTING")
-GUIDE = (ROOT / "docs" / "districts.md").read_text()
-COMMANDS = re.findall(r"^```sh\n(.+?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+COMMANDS = commands_of("districts.md")
 
 
 class Stack:

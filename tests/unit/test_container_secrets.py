@@ -1,5 +1,6 @@
 """The secrets of the containers: made once, and refused when they are none."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ def test_each_is_made_once_and_stays(tmp_path: Path) -> None:
     assert made.keys() == {
         *(f"secrets/kafka/{user}" for user in ("admin", "broker", "registry", "grants", "reporting")),
         *(f"secrets/postgres/{role}" for role in ("admin", "registry", "grants", "reporting")),
+        "secrets/redis/default",
         "keys/token-signing.jwk",
+        "keys/token-verifying.jwk",
         "keys/nik.key",
         "secrets/oidc",
     }
@@ -53,6 +56,28 @@ def test_one_word_for_two_doors_is_refused(tmp_path: Path) -> None:
     second.write_bytes(first.read_bytes())
     with pytest.raises(StackError, match="is the same as"):
         secrets.check(tmp_path)
+
+
+def test_the_public_half_of_the_token_key_follows_it_and_holds_no_secret(tmp_path: Path) -> None:
+    secrets.make(tmp_path)
+    signing, verifying = (tmp_path / "keys" / f"token-{what}.jwk" for what in ("signing", "verifying"))
+    private, public = json.loads(signing.read_text()), json.loads(verifying.read_text())
+    assert private.keys() - public.keys() == {"d"} and private["x"] == public["x"]
+    signing.unlink()
+    with pytest.raises(StackError, match="make secrets"):
+        secrets.check(tmp_path)
+    secrets.make(tmp_path)
+    assert json.loads(verifying.read_text())["x"] == json.loads(signing.read_text())["x"] != private["x"]
+
+
+def test_tokens_verified_by_another_key_than_they_are_signed_by_are_refused(tmp_path: Path) -> None:
+    secrets.make(tmp_path / "one")
+    secrets.make(tmp_path / "other")
+    name = "keys/token-verifying.jwk"
+    (tmp_path / "one" / name).unlink()
+    (tmp_path / "one" / name).write_bytes((tmp_path / "other" / name).read_bytes())
+    with pytest.raises(StackError, match="make secrets"):
+        secrets.check(tmp_path / "one")
 
 
 def test_without_secrets_it_says_how_to_make_them(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from shared.refusals import Refused
 from shared.security import (
     ALGORITHMS,
     LEEWAY_SECONDS,
+    VERIFYING,
     Caller,
     LocalKey,
     Role,
@@ -35,6 +36,7 @@ from shared.security import (
     Verifier,
     require,
     secret_file,
+    verifying_keys,
 )
 from shared.sessions import Sessions
 from shared.telemetry import Metrics, logger
@@ -275,7 +277,7 @@ def app(tmp_path: Path) -> tuple[FastAPI, Metrics]:
         Database("sqlite+aiosqlite:///:memory:"),
         EmbeddedLog(tmp_path / "log.db"),
         verifier(),
-        Sessions(LocalKey(KEY), issuer=ISSUER, public=""),
+        Sessions(LocalKey(KEY).public, issuer=ISSUER, public=""),
         metrics,
         logger("grants"),
     )
@@ -334,6 +336,19 @@ def test_a_local_key_signs_what_its_public_half_verifies(tmp_path: Path) -> None
     again = Verifier(LocalKey.at(tmp_path / "keys").public, issuer=ISSUER, audience=AUDIENCE)
     assert again.verify(token) == Caller("a", Role.district_officer, "3522")
     assert "d" not in msgspec.json.encode(key.public.as_dict()).decode().split('"'), "no private half"
+
+
+def test_who_was_given_the_public_half_verifies_and_makes_no_key_of_its_own(tmp_path: Path) -> None:
+    key = LocalKey.at(tmp_path / "office")
+    token = key.sign(sub="a", role=Role.viewer, district=None, issuer=ISSUER, audience=AUDIENCE)
+    (tmp_path / "reader").mkdir()
+    (tmp_path / "reader" / VERIFYING).write_text(key.public_text)
+    verifier = Verifier(verifying_keys(tmp_path / "reader"), issuer=ISSUER, audience=AUDIENCE)
+    assert verifier.verify(token) == Caller("a", Role.viewer, None)
+    assert [path.name for path in (tmp_path / "reader").iterdir()] == [VERIFYING]
+    stranger = LocalKey.at(tmp_path / "stranger")
+    with pytest.raises(Unauthenticated):
+        verifier.verify(stranger.sign(sub="a", role=Role.viewer, district=None, issuer=ISSUER, audience=AUDIENCE))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a service is told by its environment, where one variable needs another."""
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from pydantic import ValidationError
@@ -40,3 +41,13 @@ def test_a_database_s_password_may_lie_in_a_file(tmp_path: Path) -> None:
     )
     url = make_url(settings.database_url)
     assert (url.username, url.password, url.host, url.database) == ("grants", "s/e:c@r%et", "postgres", "grants")
+
+
+def test_redis_s_password_may_lie_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("s/e:c@r%et\n")
+    settings = Settings(service="reporting", redis="redis://default@redis:6379/0", redis_password_file=file)
+    told = urlsplit(settings.redis_url or "")
+    assert (told.username, told.hostname, told.port, told.path) == ("default", "redis", 6379, "/0")
+    assert unquote(told.password or "") == "s/e:c@r%et"
+    assert Settings(service="reporting", redis_password_file=file).redis_url is None

@@ -159,7 +159,7 @@ class SignIn:
                 here.metrics.count("sessions_replayed_total")
             raise Unauthenticated(f"session_{found or 'forgotten'}")
         response = Response(status_code=307, headers={"Location": address, "Cache-Control": "no-store"})
-        self._keep(request, response, self._sessions.cookie, self._sessions.sign(found))
+        self._keep(request, response, self._sessions.cookie, self._sessions.sign(found, self._key))
         return response
 
     async def leave(self, request: Request, here: Here) -> Response:
@@ -185,7 +185,7 @@ class SignIn:
         async with self._database.transaction() as session:
             begun = await begin(session, entered.caller, ends=entered.ends, id_token=entered.id_token)
         here.logger.info("signed in", role=entered.caller.role.value, by=entered.by)
-        self._keep(request, response, self._sessions.cookie, self._sessions.sign(begun))
+        self._keep(request, response, self._sessions.cookie, self._sessions.sign(begun, self._key))
         return response
 
     async def _by_ticket(self, ticket: str) -> Caller:
