@@ -24,7 +24,7 @@ from shared.security import LocalKey, Role
 from shared.settings import Settings
 from tests.browser import province
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 
 
 class Server:
@@ -61,6 +61,7 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
                 raise RuntimeError(f"the service did not start:\n{self._output.read_text()}")
             time.sleep(0.05)
 
