@@ -154,7 +154,7 @@ async def test_a_grant_goes_from_request_to_handover_by_keyboard_alone_without_s
     await _press(page, "Periksa berkas")
     await page.get_by_role("button", name="Kirim semua 1 baris").wait_for(timeout=SLOW_MS)
     await _press(page, "Kirim semua 1 baris")
-    await page.get_by_text("diterima").wait_for(timeout=SLOW_MS)
+    await page.get_by_text("diterima", exact=True).wait_for(timeout=SLOW_MS)
 
     await page.goto(page.url.partition("/grants")[0] + one("K-1"))
     await _write(page, "#verify-note", "alat dan usaha sudah dilihat")
