@@ -46,8 +46,8 @@ def start_redis(state_dir: Path, port: int | None = None) -> Handle:
 
 
 def chromium() -> Path:
-    """The browser for page tests, installed when missing."""
-    return Path(debian.program("chromium", name="chromium", package="chromium"))
+    """The browser for page tests, installed when missing, with the letters it is to draw."""
+    return Path(debian.program("chromium", name="chromium", package="chromium", beside=["fonts-liberation"]))
 
 
 def _place(state_dir: Path) -> Path:

@@ -3,7 +3,7 @@
 import functools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,11 +16,12 @@ _LOCK = Path("/run/lock/berdaya-apt.lock")
 _POLICY = Path("/usr/sbin/policy-rc.d")  # asked by Debian's maintainer scripts before they start a service
 
 
-def program(component: str, *, name: str, package: str) -> str:
-    """The path of an executable, its package installed first when it is missing."""
+def program(component: str, *, name: str, package: str, beside: Sequence[str] = ()) -> str:
+    """The path of an executable, its package installed first when it is missing, with those it needs `beside` it."""
     path = _which(name)
     if path is None:
-        install(component, package)
+        for each in (*beside, package):
+            install(component, each)
         path = _which(name)
     if path is None:
         raise Unavailable(component, f"package {package} is installed but has no {name}")
