@@ -108,6 +108,16 @@ async def test_a_district_officer_sees_the_district_the_provider_names(office: O
 
 
 @pytest.mark.parametrize(
+    ("address", "led_to"), [("/registry/uploads", "/registry/uploads"), ("https://x.example/", "../")]
+)
+async def test_who_wanted_a_page_of_ours_comes_there(office: Office, address: str, led_to: str) -> None:
+    answer = await office.site.client.get("/sign-in/office", params={"next": address})
+    code, asked = office.liar.ask(answer.headers["location"])
+    entered = await office.come_back(code=code, state=asked["state"])
+    assert (entered.status_code, entered.headers["refresh"]) == (200, f"0; url={led_to}")
+
+
+@pytest.mark.parametrize(
     "claims",
     [
         {},

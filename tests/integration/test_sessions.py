@@ -1,9 +1,11 @@
 """Sessions of the pages over the real application: how long they last, by which cookie, and what ends them."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from html import unescape
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -362,6 +364,25 @@ async def test_a_renewal_leads_to_own_pages_only(site: Site, address: str, led_t
     await enter(site)
     answer = await site.client.get("/sign-in/renew", params={"next": address})
     assert (answer.status_code, answer.headers["location"]) == (307, led_to)
+
+
+@pytest.mark.parametrize(
+    ("address", "led_to"),
+    [
+        ("/grants/requests?status=verified", "/grants/requests?status=verified"),
+        ("/", "./"),
+        ("https://x.example/", "./"),
+        ("//x.example/", "./"),
+    ],
+)
+async def test_who_was_asked_to_sign_in_comes_to_where_they_wanted(site: Site, address: str, led_to: str) -> None:
+    page = (await site.client.get("/sign-in", params={"next": address})).text
+    (kept,) = re.findall(r'name="next" value="([^"]*)"', page)
+    refused = await site.client.post("/sign-in", data={"token": "no", "next": unescape(kept)})
+    assert f'name="next" value="{kept}"' in refused.text, "a mistake does not lose the way"
+    for way in ({"token": site.token()}, {"ticket": site.ticket()}):
+        answer = await site.client.post("/sign-in", data={**way, "next": address})
+        assert (answer.status_code, answer.headers["location"]) == (303, led_to)
 
 
 async def test_nothing_is_renewed_without_a_session(site: Site) -> None:

@@ -59,6 +59,7 @@ class _Asked(Struct, kw_only=True):
     state: str
     nonce: str
     code_verifier: str
+    next: str
 
 
 class Entered(NamedTuple):
@@ -82,26 +83,28 @@ class SignIn:
         self._provider = Provider(settings) if settings.oidc_issuer else None
         self._question_cookie = f"{'__Host-' if sessions.is_https else ''}berdaya_question"
 
-    async def show(self, request: Request, ticket: str = "") -> Response:
-        """Only a button: what merely looks at a link, such as a mail scanner, does not use it up."""
-        return self._page(request, ticket=ticket)
+    async def show(self, request: Request, ticket: str = "", next: str = "/") -> Response:
+        """Only a button: what merely looks at a link, such as a mail scanner, does not use it up. Who is in goes on to
+        `next`, a path of ours."""
+        return self._page(request, ticket=ticket, next=own_path(next))
 
     async def enter(self, request: Request, here: Here) -> Response:
         self._sessions.require_own_site(request)
         form = await read_form(request)
         by_ticket = "ticket" in form
+        next = own_path(form.get("next", "/"))
         try:
             if by_ticket:
                 entered = Entered(await self._by_ticket(form["ticket"]), "ticket")
             else:
                 entered = _by_token(here.verifier.check(form.get("token", "").strip()))
         except Unauthenticated as error:
-            return self._refused(request, here, error.why, "bad_ticket" if by_ticket else "bad_token")
+            return self._refused(request, here, error.why, "bad_ticket" if by_ticket else "bad_token", next)
         if entered.caller.role not in READERS:
-            return self._page(request, problem="bad_role")
-        return await self._begin(request, here, entered, see_other("./"))
+            return self._page(request, problem="bad_role", next=next)
+        return await self._begin(request, here, entered, see_other("./" if next == "/" else next))
 
-    async def ask(self, request: Request, here: Here) -> Response:
+    async def ask(self, request: Request, here: Here, next: str = "/") -> Response:
         """To the identity provider. What it must answer stays in a cookie that comes along when it sends one back."""
         if self._provider is None:
             return self._page(request)
@@ -115,6 +118,7 @@ class SignIn:
             state=question.state,
             nonce=question.nonce,
             code_verifier=question.code_verifier,
+            next=own_path(next),
         )
         response = see_other(question.url)
         self._keep(request, response, self._question_cookie, self._key.seal(msgspec.to_builtins(asked)), strict=False)
@@ -129,8 +133,9 @@ class SignIn:
         if provider is None:
             return self._page(request)
         try:
-            asked = await self._question(request, state)
-            caller, id_token = await provider.answer(code, asked, iss=iss, error=error)
+            asked = await self._asked(request, state)
+            question = Question("", asked.state, asked.nonce, asked.code_verifier)
+            caller, id_token = await provider.answer(code, question, iss=iss, error=error)
         except Away as fault:
             response = self._away(request, here, fault)
         except NoRole as fault:
@@ -139,7 +144,8 @@ class SignIn:
         except Unauthenticated as fault:
             response = self._refused(request, here, fault.why, "bad_office")
         else:
-            response = render(request, "entered.html", 200, {"Refresh": "0; url=../"})
+            address = "../" if asked.next == "/" else asked.next
+            response = render(request, "entered.html", 200, {"Refresh": f"0; url={address}"}, address=address)
             await self._begin(request, here, Entered(caller, "provider", id_token=id_token), response)
         self._drop(request, response, self._question_cookie, strict=False)
         return response
@@ -194,7 +200,7 @@ class SignIn:
         await self._use_up(ticket, TICKET_SECONDS)
         return who._replace(sub=_NONCE.sub("", who.sub))
 
-    async def _question(self, request: Request, state: str) -> Question:
+    async def _asked(self, request: Request, state: str) -> _Asked:
         """What this browser was sent to the provider with; once. Raises Unauthenticated unless it is about `state`."""
         text = request.cookies.get(self._question_cookie, "")
         asked = read_token(text, self._key.public, _Asked)
@@ -203,7 +209,7 @@ class SignIn:
         if not secrets.compare_digest(asked.state.encode(), state.encode()):
             raise Unauthenticated("oidc_state")
         await self._use_up(text, QUESTION_SECONDS)
-        return Question("", asked.state, asked.nonce, asked.code_verifier)
+        return asked
 
     async def _use_up(self, ticket: str, seconds: int) -> None:
         """Raises Unauthenticated when it was used before. `seconds`: so long it could work."""
@@ -220,23 +226,26 @@ class SignIn:
             if taken.first() is None:
                 raise Unauthenticated("ticket_used")
 
-    def _refused(self, request: Request, here: Context, why: str, problem: str) -> Response:
+    def _refused(self, request: Request, here: Context, why: str, problem: str, next: str = "/") -> Response:
         here.metrics.count("refused_tokens_total")
         here.logger.warning("sign-in refused", why=why)
-        return self._page(request, problem=problem)
+        return self._page(request, problem=problem, next=next)
 
     def _away(self, request: Request, here: Context, error: Away) -> Response:
         here.metrics.count("faults_total")
         here.logger.warning("the identity provider is away", why=str(error))
         return self._page(request, problem="office_away", status=503)
 
-    def _page(self, request: Request, *, ticket: str = "", problem: str | None = None, status: int = 403) -> Response:
+    def _page(
+        self, request: Request, *, ticket: str = "", problem: str | None = None, status: int = 403, next: str = "/"
+    ) -> Response:
         return render(
             request,
             "sign_in.html",
             status if problem else 200,
             ticket=ticket,
             problem=problem,
+            next=next,
             by_office=self._provider is not None,
         )
 
