@@ -69,19 +69,26 @@ async def freeze(database: Database, moment: datetime) -> bool:
         return written.first() is not None
 
 
-async def read_release(session: AsyncSession, day: str | None) -> Release | None:
-    """Of a day, by default the newest."""
+async def read_release(session: AsyncSession, day: str | None, month: str | None = None) -> Release | None:
+    """Of a day, by default the newest; of a month of reports, by default whichever."""
     found = await run(
         session,
-        "SELECT day, month, body, sha256, released_at FROM public_release "
-        "WHERE day = coalesce(:day, (SELECT max(day) FROM public_release))",
+        """SELECT day, month, body, sha256, released_at FROM public_release
+           WHERE (day = :day OR :day IS NULL) AND (month = :month OR :month IS NULL) ORDER BY day DESC LIMIT 1""",
         day=day,
+        month=month,
     )
     row = found.first()
     if row is None:
         return None
     at = row.released_at if isinstance(row.released_at, datetime) else datetime.fromisoformat(row.released_at)
     return Release(row.day, row.month, msgspec.json.decode(row.body), row.sha256, at)
+
+
+def published(release: Release) -> bytes:
+    """The release as JSON; `sha256` is of what was frozen, in it everything but day, moment and itself."""
+    body = {"day": release.day, "released_at": release.released_at, "sha256": release.sha256, **release.body}
+    return msgspec.json.encode(body)
 
 
 async def read_days(session: AsyncSession) -> list[str]:

@@ -15,6 +15,7 @@ from services.reporting.api import Here, MonthQuery, Reader
 from services.reporting.cuts import CUTS, CutName, read_cut
 from services.reporting.lists import Filters, GrantFilters, Page, read_businesses, read_grants
 from services.reporting.lists_export import GRANT_COLUMNS, business_columns, business_row, grant_row, headings, widths
+from services.reporting.public import published, read_release
 from services.reporting.rules import GrowthClass, month_index, month_name
 from services.reporting.series import newest_month, read_series, read_years
 from services.reporting.wording import WORDS
@@ -61,6 +62,17 @@ def seen(who: Caller, district: str | None) -> str | None:
     if district is not None and (district not in DISTRICTS or not who.sees(district)):
         raise Refused("not_found")
     return district
+
+
+@router.get("/v1/public/dashboard", summary="The newest public release, also of an older month; for everybody")
+async def public_dashboard(here: Here, month: MonthQuery = None) -> Response:
+    """Frozen, with `<5` or `<10` for every number that is hidden. Each release stays at `/public/YYYY-MM-DD.json`."""
+    async with here.database.reading() as session:
+        release = await read_release(session, None, month)
+    if release is None:
+        raise Refused("not_found")
+    headers = {"Cache-Control": "public, max-age=60", "ETag": f'"{release.sha256[:32]}"'}
+    return Response(published(release), media_type="application/json", headers=headers)
 
 
 @router.get("/v1/views/{cut}", summary="People, growth and one month's income, cut in one way")

@@ -43,6 +43,21 @@ async def test_everybody_reads_it_in_both_languages_without_signing_in(told: Sit
         assert (await told.client.get(address)).status_code == 404
 
 
+async def test_programs_of_everybody_read_the_newest_release_also_of_an_older_month(told: Site) -> None:
+    newest = await told.client.get("/v1/public/dashboard")
+    assert newest.content == (await told.client.get("/public/2026-11-25.json")).content
+    assert (newest.status_code, newest.headers["cache-control"]) == (200, "public, max-age=60")
+    month = newest.json()["month"]
+    async with told.node.database.transaction() as session:
+        await run(session, "UPDATE public_release SET day = '2026-12-25', month = '2026-12'")
+    assert await freeze(told.node.database, MORNING)
+    for asked, day in ((month, "2026-11-25"), ("2026-12", "2026-12-25")):
+        assert (await told.client.get("/v1/public/dashboard", params={"month": asked})).json()["day"] == day
+    assert (await told.client.get("/v1/public/dashboard")).json()["day"] == "2026-12-25"
+    assert (await told.client.get("/v1/public/dashboard?month=2020-01")).json()["code"] == "not_found"
+    assert (await told.client.get("/v1/public/dashboard?month=November")).json()["code"] == "invalid_request"
+
+
 async def test_before_the_first_release_it_says_so(empty: Site) -> None:
     assert not await freeze(empty.node.database, MORNING)
     assert "Belum ada rilis." in as_read(await empty.page("/public"))

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Path, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,7 +10,7 @@ from services.reporting.api import Here
 from services.reporting.pages.figures import Cell
 from services.reporting.pages.naming import named
 from services.reporting.pages.tiles import MEASURES, tile_map
-from services.reporting.public import REPORTED, Release, read_days, read_release
+from services.reporting.public import REPORTED, Release, published, read_days, read_release
 from services.reporting.views import CLASSES, COUNTED
 from services.reporting.wording import WORDS
 from shared.events.district import Sex
@@ -43,8 +42,7 @@ async def newest(request: Request, here: Here) -> Response:
 async def as_json(here: Here, day: Day) -> Response:
     async with here.database.reading() as session:
         release = await _release(session, day)
-    body = {"day": release.day, "released_at": release.released_at, "sha256": release.sha256, **release.body}
-    return Response(msgspec.json.encode(body), media_type="application/json", headers=_for_ever())
+    return Response(published(release), media_type="application/json", headers=_for_ever())
 
 
 @router.get("/public/{day}/{name}.{kind}")
