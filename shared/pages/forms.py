@@ -17,6 +17,7 @@ from starlette.datastructures import UploadFile
 from shared.events.receipts import Sentence
 from shared.refusals import Refused
 from shared.security import Caller
+from shared.uploads.api import is_in_parts
 from shared.uploads.cells import Read, Wrong
 from shared.uploads.columns import MISSING
 from shared.web import Call, context
@@ -139,6 +140,8 @@ def fitting_cell(read: Read, form: Form, field: str) -> Any:
 @asynccontextmanager
 async def read_parts(request: Request, file: str) -> AsyncIterator[tuple[Form, UploadFile | None]]:
     """A form with one file in it, which is gone afterwards. Raises Refused `foreign_form` when it is none of ours."""
+    if not is_in_parts(request):
+        raise Refused("foreign_form")
     async with request.form(max_files=1, max_fields=_MOST_PARTS, max_part_size=_MAX_PART_BYTES) as parts:
         fields: dict[str, list[str]] = {}
         for name, value in parts.multi_items():

@@ -19,7 +19,7 @@ from shared.pages.session import Officer
 from shared.refusals import Refused
 from shared.security import Caller, Role
 from shared.uploads import store, templates
-from shared.uploads.api import MEDIA_TYPES, Missing, read_form, show
+from shared.uploads.api import MEDIA_TYPES, Missing, is_in_parts, read_form, show
 from shared.uploads.columns import Kind
 from shared.web import Context, context
 
@@ -49,6 +49,8 @@ def routes(kind: Kind, came: Callable[[], None]) -> APIRouter:
 
     @router.post("/uploads")
     async def check(request: Request, who: Sender, here: Here) -> Response:
+        if not is_in_parts(request):
+            raise Refused("foreign_form")
         try:
             async with request.form(max_files=1, max_fields=8, max_part_size=1024) as form:
                 checked, content = _file_of(kind, form, who)
@@ -56,6 +58,8 @@ def routes(kind: Kind, came: Callable[[], None]) -> APIRouter:
                     await store.receive(session, checked, who.sub, content.file)
         except Missing as missing:
             return await _list(request, here, who, kind, problem=Problem("missing", missing.at))
+        except Refused as refused:
+            return await _list(request, here, who, kind, problem=problem_of(refused))
         except HTTPException as error:
             if error.status_code != TOO_LARGE:
                 raise

@@ -84,8 +84,8 @@ def routes(kinds: Mapping[str, Kind], came: Callable[[], None]) -> APIRouter:
         unless the form says otherwise. The same file again is the same upload: it takes no Idempotency-Key. 409
         `too_many_uploads` while so many of the district are not done with."""
         known(kind)
-        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-            return problem("invalid_request", {"errors": [_NO_FILE]})  # another form would be held in memory whole
+        if not is_in_parts(request):
+            return problem("invalid_request", {"errors": [_NO_FILE]})
         async with request.form(max_files=1, max_fields=8, max_part_size=1024) as form:
             try:
                 file, content = read_form(kind, form, who)
@@ -120,6 +120,11 @@ def routes(kinds: Mapping[str, Kind], came: Callable[[], None]) -> APIRouter:
         return _json({"items": items, "next": items[-1]["upload_id"] if len(rows) > limit else None})
 
     return router
+
+
+def is_in_parts(request: Request) -> bool:
+    """Is it a form that may carry a file? Another one would be held in memory whole."""
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 def read_form(kind: str, form: FormData, who: Caller) -> tuple[File, UploadFile]:

@@ -123,10 +123,25 @@ async def test_the_province_says_whose_rows_they_are(office: Office, counter: Co
     assert (await reader.sends("/uploads", "uploads", {"district": SURABAYA}, files)).status_code == 303
 
 
-@pytest.mark.parametrize("files", [{}, {"file": ("", b"")}])
-async def test_without_a_file_one_is_asked_for_it(office: Office, files: dict[str, tuple[str, bytes]]) -> None:
-    answer = await Reader(office.node, RATNA).sends("/uploads", "uploads", {"more": "x"}, files or None)
+@pytest.mark.parametrize("files", [{"more": (None, b"x")}, {"file": ("", b"")}])
+async def test_without_a_file_one_is_asked_for_it(office: Office, files: dict[str, tuple[str | None, bytes]]) -> None:
+    answer = await Reader(office.node, RATNA).sends("/uploads", "uploads", {}, files)
     assert (answer.status_code, 'id="file-cure"' in answer.text) == (422, True)
+
+
+async def test_a_form_of_another_kind_is_none_of_ours(office: Office) -> None:
+    answer = await Reader(office.node, RATNA).client.post("/uploads", data={"key": "a" * 32, "file": "x"})
+    assert (answer.status_code, "tidak berasal dari halaman Berdaya" in answer.text) == (403, True), answer.text
+
+
+async def test_a_district_with_too_many_files_in_hand_is_told_to_wait(office: Office, counter: Counter) -> None:
+    for place in range(20):
+        assert (await counter.send(csv_file([HEAD, but(SITI, nomor=f"W-{place}")]))).status_code == 202
+    files = {"file": ("orang.csv", csv_file([HEAD, SITI]))}
+    answer = await Reader(office.node, RATNA).sends("/uploads", "uploads", {}, files)
+    assert (answer.status_code, "terlalu banyak berkas" in answer.text) == (422, True)
+    await counter.work()
+    assert (await Reader(office.node, RATNA).sends("/uploads", "uploads", {}, files)).status_code == 303
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}], ids=str)
