@@ -146,6 +146,9 @@ _REGISTRY: Composed = {
     "person": (
         *("name", "nik", "birth_date", "sex", "district", "ref", "status", "group", "disabilities", "unit", "skills"),
         "recorded",
+        "equal",
+        "differs",
+        "unknown",
     ),
     "bad": ("reason", "decision"),
     "refused": ("already_decided", "not_decided", "idempotency_key_reused"),

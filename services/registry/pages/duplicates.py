@@ -3,7 +3,7 @@
 Names stand here and nowhere else, for the roles of the province that may see everybody.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
@@ -41,10 +41,8 @@ class Trait(NamedTuple):
     key: str
     first: str
     second: str
-
-    @property
-    def differs(self) -> bool:
-        return self.first != self.second
+    compared: str
+    """`equal`, `differs`, or `unknown` where one of them says nothing."""
 
 
 @router.get("/duplicates")
@@ -149,7 +147,7 @@ async def _page(
         200 if problem is None else 422 if problem.field else 409,
         who=who,
         pair=found,
-        traits=_traits(words, *found.people),
+        traits=_traits(words, found.reasons, *found.people),
         decides=who.role is Role.province_officer,
         done=done,
         problem=problem,
@@ -159,10 +157,12 @@ async def _page(
     )
 
 
-def _traits(words: Words, first: Beneficiary, second: Beneficiary) -> list[Trait]:
+def _traits(words: Words, reasons: Collection[str], first: Beneficiary, second: Beneficiary) -> list[Trait]:
     def trait(key: str, shown: Callable[[Beneficiary], Any]) -> Trait:
-        one, other = (str(shown(person) or words("person.unknown")) for person in (first, second))
-        return Trait(key, one, other)
+        one, other = (str(shown(person) or "") for person in (first, second))
+        equal = "nik_same" in reasons if key == "nik" else one == other  # last digits are alike by chance
+        compared = ("equal" if equal else "differs") if one and other else "unknown"
+        return Trait(key, one or words("person.unknown"), other or words("person.unknown"), compared)
 
     def listed(section: str, values: tuple[str, ...]) -> str:
         return ", ".join(words(key) if (key := f"{section}.{value}") in words else value for value in values)

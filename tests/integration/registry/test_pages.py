@@ -4,6 +4,7 @@ import re
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from shared.security import Caller, Role
 from tests.integration.forms import Reader
@@ -43,6 +44,24 @@ async def test_both_people_stand_side_by_side_with_the_reasons(office: Office, w
     assert row is not None and NAME in row[1] and "berbeda" in row[1]
     assert f"NIK berakhir {NIK[-4:]} berakhir {NIK[-4:]} sama" in text
     assert NIK not in text
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "compared"),
+    [
+        (None, None, "tidak tercatat tidak tercatat tidak tercatat"),
+        (NIK, None, f"tidak tercatat berakhir {NIK[-4:]} tidak tercatat"),
+        # The other one is of another kecamatan and ends in the same digits.
+        (NIK, f"{NIK[:5]}{9 - int(NIK[5])}{NIK[6:]}", f"berakhir {NIK[-4:]} berakhir {NIK[-4:]} berbeda"),
+    ],
+)
+async def test_what_nobody_wrote_down_is_not_said_to_be_the_same(
+    office: Office, first: str | None, second: str | None, compared: str
+) -> None:
+    for number, nik in enumerate((first, second)):
+        await office.receive(event(replace(SITI, district_ref=f"W-{number}", nik=nik), f"e-{number}"))
+    text = as_read(await Reader(office.node, RINI).page(f"/duplicates/{await office.open_duplicate()}"))
+    assert f" NIK {compared} Tanggal lahir " in text
 
 
 @pytest.mark.parametrize("who", OUTSIDE, ids=lambda who: who.role)
