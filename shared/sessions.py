@@ -162,4 +162,9 @@ def own_path(address: str) -> str:
 
 def fetched_by_itself(path: str, query: str) -> bool:
     """Did a page send this, to be up to date, and not a person?"""
+    return fetched_by_script(path, query) or "again" in parse_qs(query)
+
+
+def fetched_by_script(path: str, query: str) -> bool:
+    """Does a script read the answer, and not a person?"""
     return path.endswith("/stream") or "fragment" in parse_qs(query)

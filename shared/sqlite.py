@@ -36,6 +36,7 @@ class _Answer(NamedTuple):
     rowcount: int
     lastrowid: int | None
     rows: Sequence[Any]
+    arraysize: int = 1
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -14,6 +14,10 @@ from deploy.stack.errors import Unavailable
 from deploy.stack.files import locked
 
 NAME = "engine"
+_PIDS = {
+    Path("/var/run/docker.pid"): "dockerd",
+    Path("/var/run/docker/containerd/containerd.pid"): "containerd",
+}
 _PATIENCE = 60.0
 _ours: dict[int, subprocess.Popen[bytes]] = {}
 """Engines that this process started, to be waited for when they end."""
@@ -75,6 +79,9 @@ def _start(log: Path) -> int:
         return _awaited(int(run(NAME, ("systemctl", "show", "-P", "MainPID", "docker"), patience=10)), log)
     if os.geteuid() != 0:
         raise Unavailable(NAME, "is installed and does not run; start it as root: `dockerd`")
+    for path, program in _PIDS.items():
+        if path.exists() and _program_of(path.read_text().strip()) != program:
+            path.unlink()  # of an engine that was killed; its number may be another's by now
     log.parent.mkdir(parents=True, exist_ok=True)
     dockerd = debian.program(NAME, name="dockerd", package=_PACKAGES["dockerd"])
     with log.open("ab") as out:
@@ -87,6 +94,14 @@ def _start(log: Path) -> int:
         )
     _ours[process.pid] = process
     return _awaited(process.pid, log, process)
+
+
+def _program_of(pid: str) -> str:
+    """The name of a process; empty when there is none."""
+    try:
+        return Path("/proc", pid, "comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _awaited(pid: int, log: Path, process: subprocess.Popen[bytes] | None = None) -> int:

@@ -204,10 +204,9 @@ def _make_services(work: Path) -> None:
     of = [path for path in sources if "__pycache__" not in path.parts]
     commit, base = source_version(), docker("image", "inspect", "--format", "{{.Id}}", PYTHON)
     made = _Made(SERVICES, [*of, lock, ROOT / "Dockerfile", ROOT / ".dockerignore"], words=f"{commit} {base}")
-    if made.is_there():
-        return
-    _fetch_wheels(lock, work / "wheels")
-    made.build(ROOT, "--build-arg", f"VERSION={version()}", "--build-arg", f"COMMIT={commit}")
+    if not made.is_there():
+        _fetch_wheels(lock, work / "wheels")
+        made.build(ROOT, "--build-arg", f"VERSION={version()}", "--build-arg", f"COMMIT={commit}")
     docker("tag", SERVICES, f"{SERVICES}:{commit}")
 
 

@@ -18,6 +18,8 @@ REDIS_USER = "default"
 USERS = (passwords.ADMIN, passwords.BROKER, *principals.SERVICES)
 _SHORTEST = 32
 _READABLE = 0o444
+_FILLED = 0o644
+"""By the office. The folder lets nobody else in."""
 
 
 def make(var: Path) -> None:
@@ -49,7 +51,9 @@ def check(var: Path) -> None:
     require_secret(_files(var))
     if not _public_is(var, LocalKey.at(var / "keys").public_text):
         raise StackError(f"{var / 'keys' / VERIFYING} is not of the key beside it: `make secrets` makes it anew")
-    (var / "secrets" / "oidc").touch(_READABLE)
+    oidc = var / "secrets" / "oidc"
+    oidc.touch()
+    oidc.chmod(_FILLED)
 
 
 def require_secret(paths: Iterable[Path]) -> None:

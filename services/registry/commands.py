@@ -57,14 +57,13 @@ async def record_beneficiaries(
         if answer.verdict is Verdict.accepted or answer.reason == "no_consent":
             said.append(_said(command))
         if answer.verdict is Verdict.accepted:
-            arrived = consents.settle(_person(command, keys), withdrawn.get(who), keys)
+            arrived = consents.settle(_person(command, keys), withdrawn[who], keys)
             batch.take(arrived, answer.warnings)
             continue
         batch.judging.answer(answer)
         if answer.reason == "no_consent":
-            if who not in withdrawn or withdrawn[who].mark < said[-1].mark:
-                withdrawn[who] = said[-1]
-            batch.settle(who, partial(consents.settle, withdrawal=withdrawn[who], keys=keys))
+            withdrawn[who].append(said[-1])
+            batch.settle(who, partial(consents.settle, withdrawals=tuple(withdrawn[who]), keys=keys))
     changed = batch.changed()
     await _save_people(session, changed)  # 3 save
     await _emit_people(session, batch.news)  # 4 tell

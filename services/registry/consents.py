@@ -3,6 +3,7 @@
 Who withdrew keeps what totals are made of; the name, the NIK and the day of birth go.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
@@ -68,10 +69,15 @@ def history(statements: Iterable[Statement]) -> list[Statement]:
     return found
 
 
-def settle(person: Person, withdrawal: Statement | None, keys: NikKeys) -> Person:
-    """The person as they may be kept: without what names them if the highest statement withdraws consent."""
-    if withdrawal is None or withdrawal.mark < person.mark:
+def settle(person: Person, withdrawals: Collection[Statement], keys: NikKeys) -> Person:
+    """The person as they may be kept: without what names them if the highest statement withdraws consent.
+
+    It is withdrawn since the first of those above the record in force, however often that is said again.
+    """
+    above = [one for one in withdrawals if not one.mark < person.mark]
+    if not above:
         return person
+    withdrawal = min(above, key=lambda one: (one.event_time, one.mark))
     if person.withdrawn_on is not None:
         said = withdrawal.on, withdrawal.event_time
         same = (person.withdrawn_on, person.withdrawn_at) == said
@@ -131,20 +137,16 @@ async def statements_of(session: AsyncSession, people: Collection[UUID]) -> Sequ
     return [Statement(*row) for row in found]
 
 
-async def withdrawals_of(session: AsyncSession, people: Collection[UUID]) -> dict[UUID, Statement]:
-    """The highest withdrawal of each who ever withdrew."""
+async def withdrawals_of(session: AsyncSession, people: Collection[UUID]) -> defaultdict[UUID, list[Statement]]:
+    """All withdrawals of each who ever withdrew."""
     found = await session.execute(
         select(*_PICKED).where(CONSENT.c.beneficiary_id.in_(sorted(people)), CONSENT.c.given.is_(False))
     )
-    return highest(Statement(*row) for row in found)
-
-
-def highest(statements: Iterable[Statement]) -> dict[UUID, Statement]:
-    found: dict[UUID, Statement] = {}
-    for one in statements:
-        if one.beneficiary_id not in found or found[one.beneficiary_id].mark < one.mark:
-            found[one.beneficiary_id] = one
-    return found
+    withdrawals: defaultdict[UUID, list[Statement]] = defaultdict(list)
+    for row in found:
+        one = Statement(*row)
+        withdrawals[one.beneficiary_id].append(one)
+    return withdrawals
 
 
 def worth_keeping(said: Sequence[Statement], known: Mapping[UUID, Person]) -> list[Statement]:

@@ -22,7 +22,7 @@ from shared.pages.places import places_of, prefix_of, root_of
 from shared.pages.wording import LANGUAGES, Language, Words
 from shared.refusals import Refused
 from shared.security import Caller, Unauthenticated
-from shared.sessions import Due, fetched_by_itself, own_path, renewal
+from shared.sessions import RENEW_PATH, Due, fetched_by_script, own_path, renewal
 from shared.settings import ServiceName
 from shared.telemetry import kinds, places
 from shared.web import RETRY_AFTER_SECONDS, context
@@ -173,23 +173,23 @@ def _sign_in_first(request: Request, error: Unauthenticated) -> Response:
     if here.sessions.cookie in request.cookies or "authorization" in request.headers:
         here.metrics.count("refused_tokens_total")
         here.logger.warning("token refused", why=error.why, path=request.url.path)
-    if _is_fetched_by_itself(request):
+    wanted = _wanted(request)
+    back = urlsplit(wanted)
+    if fetched_by_script(request.url.path, request.url.query) or fetched_by_script(back.path, back.query):
         return Response(status_code=401, headers={**_HEADERS, "WWW-Authenticate": "Bearer"})
     service = look(request).service
     home = root_of(request, service, "reporting", base_of(request)).removeprefix("./")
-    return see_other(home + "sign-in" + ("" if service == "reporting" else "?" + urlencode({"next": _own(request)})))
+    return see_other(home + "sign-in" + ("" if wanted == "/" else "?" + urlencode({"next": wanted})))
 
 
-def _own(request: Request) -> str:
-    """What the browser asked for, without its host."""
+def _wanted(request: Request) -> str:
+    """The page of ours that the browser asked for, or, where a session is renewed, wants to come back to."""
+    if request.url.path.endswith(RENEW_PATH):
+        return own_path(request.query_params.get("next", "/"))
+    if request.method != "GET":
+        return "/"
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
     return prefix_of(request) + path + ("?" + request.url.query if request.url.query else "")
-
-
-def _is_fetched_by_itself(request: Request) -> bool:
-    """Did a script ask, or asks a script where its session is renewed?"""
-    back = urlsplit(own_path(request.query_params.get("next", "/")))
-    return fetched_by_itself(request.url.path, request.url.query) or fetched_by_itself(back.path, back.query)
 
 
 def see_other(address: str) -> Response:
@@ -204,13 +204,18 @@ def language(request: Request) -> Language:
     return LANGUAGES[0]
 
 
+def loads_again(request: Request, seconds: int) -> dict[str, str]:
+    """The header by which a browser asks for this page again, which is not its reader's doing."""
+    return {"Refresh": f"{seconds}; url={_link(request, sent=request.query_params.get('sent'), again='1')}"}
+
+
 def _link(request: Request, **changes: str | None) -> str:
     """This page's own address with some parameters changed; None removes one."""
     kept = {
         name: request.query_params.get(name)
         for name in (
             *("month", "district", "reason", "owner", "sort", "map", "by", "after", "ticket", "lang"),
-            *("status", "year", "state", "because"),
+            *("status", "year", "state", "because", "next"),
         )
     }
     return "?" + urlencode({name: value for name, value in {**kept, **changes}.items() if value is not None})

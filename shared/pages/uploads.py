@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from shared.events.districts import DISTRICTS
-from shared.pages.answers import Page, kept, language, look, render, see_other
+from shared.pages.answers import Page, kept, language, loads_again, look, render, see_other
 from shared.pages.forms import TOO_LARGE, Problem, form_of, new_key, officers_form, problem_of
 from shared.pages.session import Officer
 from shared.refusals import Refused
@@ -143,7 +143,7 @@ async def _one(
     """It loads itself again until nothing is left to wait for, or the reader asks it not to (`still`)."""
     view = await show(here, upload_id, who)
     goes_on = view["state"] in ("received", "checking", "sending") or view["answers"]["pending"] > 0
-    again = {"Refresh": str(_LOOK_SECONDS)} if goes_on and not still and not problem else None
+    again = loads_again(request, _LOOK_SECONDS) if goes_on and not still and not problem else None
     return render(
         request,
         "upload.html",

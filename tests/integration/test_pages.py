@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
@@ -184,7 +185,9 @@ async def test_pages_work_below_a_prefix(site: Site) -> None:
     app = Starlette(routes=[Mount("/reporting", app=site.node.app)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         refused = await client.get(f"/reporting/district/{BOJONEGORO}")
-        assert str(refused.next_request and refused.next_request.url) == "http://test/reporting/sign-in"
+        assert str(refused.next_request and refused.next_request.url) == (
+            f"http://test/reporting/sign-in?next=%2Freporting%2Fdistrict%2F{BOJONEGORO}"
+        )
         client.headers.update(bearer(site.settings, Role.viewer, "siti"))
         html = (await client.get(f"/reporting/district/{BOJONEGORO}")).text
         found = re.search(r'href="(\.\./static/style\.css\?v=[0-9a-f]+)"', html)
@@ -291,7 +294,8 @@ async def test_a_long_list_of_people_goes_on(site_on_either: Site) -> None:
 async def test_who_is_not_signed_in_is_sent_to_sign_in(site: Site, address: str) -> None:
     answer = await site.client.get(address)
     assert answer.status_code == 303
-    assert str(answer.next_request and answer.next_request.url) == "http://test/sign-in"
+    back = f"?{urlencode({'next': address})}" if address != "/" else ""
+    assert str(answer.next_request and answer.next_request.url) == f"http://test/sign-in{back}"
     assert "Rp" not in answer.text
     assert (await site.client.get(f"{address}?fragment=1")).status_code == 401
 

@@ -233,9 +233,17 @@ async def test_a_session_that_ended_is_over_in_every_process(site: Site, tmp_pat
     await other.log.close()
 
 
+async def test_who_signs_in_anew_in_one_browser_leaves_no_session_behind(site_on_either: Site) -> None:
+    first = await enter(site_on_either)
+    await enter(site_on_either)
+    assert await endings(site_on_either) == ["signed_out", None]
+    assert not await is_in(with_cookie(site_on_either, first))
+
+
 async def test_an_operator_ends_all_sessions_of_one_person(site_on_either: Site, clock: Clock) -> None:
     site = site_on_either
     await enter(site)
+    site.client.cookies.clear()  # on another device
     await enter(site)
     async with site.node.database.transaction() as session:
         assert await end_all_of(session, "siti") == 2

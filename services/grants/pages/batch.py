@@ -1,5 +1,6 @@
 """A district's list approved as one envelope: what was chosen must add up to the total of the district's letter."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
@@ -56,7 +57,7 @@ async def choose(
 @router.post("/batch")
 async def approve(request: Request, who: Approver, here: Here) -> Response:
     form = await officers_form(request, most_bytes=_MOST_BYTES, most_fields=api.MAX_BATCH + 8)
-    district, year = form["district"], int(form["year"]) if form["year"].isdecimal() else 0
+    district, year = form["district"], _year(form)
     try:
         wanted = _wanted(form)
 
@@ -98,6 +99,11 @@ async def batch(request: Request, batch_id: UUID, who: Reader, here: Here, done:
     )
 
 
+def _year(form: Form) -> int:
+    """0 for one that is none."""
+    return int(form["year"]) if re.fullmatch("20[0-9]{2}", form["year"]) else 0
+
+
 def _wanted(form: Form) -> api.List:
     """Raises Unfit."""
     if not form.every("grant"):
@@ -105,7 +111,7 @@ def _wanted(form: Form) -> api.List:
     return fitting(
         api.List,
         {
-            "fiscal_year": int(form["year"]) if form["year"].isdecimal() else 0,
+            "fiscal_year": _year(form),
             "district": form["district"],
             "grant_ids": list(form.every("grant")),
             "total": fitting_cell(cells.whole(1, _RUPIAH), form, "total"),

@@ -71,6 +71,8 @@ async def one(
 @router.get("/budgets/{year}/{district}/move")
 async def again(request: Request, district: str, _: Reader) -> Response:
     """The address of a form that was refused, opened anew."""
+    if district not in DISTRICTS:
+        raise Refused("not_found")
     return see_other(f"../{district}{kept(request)}")
 
 

@@ -22,7 +22,7 @@ from services.grants.tables import Budget, Grant
 from shared.database import now
 from shared.events.districts import DISTRICTS
 from shared.events.receipts import Sentence
-from shared.pages.answers import Page, kept, language, look, render, see_other
+from shared.pages.answers import Page, kept, language, loads_again, look, render, see_other
 from shared.pages.forms import Form, Problem, Unfit, fitting, fitting_cell, new_key, officers_form, once, problem_of
 from shared.refusals import Refused
 from shared.security import Caller, Role, require
@@ -141,7 +141,7 @@ async def page(
         request,
         "grant.html",
         200 if problem is None else 422 if problem.field else 409,
-        {"Refresh": f"{handed.LOOK_SECONDS}"} if waiting else None,
+        loads_again(request, handed.LOOK_SECONDS) if waiting else None,
         who=who,
         view=view,
         grant=found,

@@ -1,11 +1,14 @@
 """An officer of the district tells of a handover: by the event that a system of the district would send, once."""
 
+import asyncio
 import hashlib
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
@@ -27,6 +30,8 @@ from shared.refusals import Refused
 from shared.security import Caller, Role
 from shared.uploads import cells
 
+_SEND_SECONDS = 3.0
+"""The log is waited for while the form is held: no longer than somebody waits for a page."""
 _NO_SERIAL = "tanpa nomor"
 _RECEIVERS = ("beneficiary", "guardian")
 
@@ -48,10 +53,15 @@ async def hand_over(request: Request, grant_id: UUID, who: DistrictOfficer, here
     form = None
     try:
         async with read_parts(request, "evidence") as (form, evidence):
+            data = await _said(grant, form, evidence)
+        key, fields = form.key, {**form.fields, "evidence": [data.evidence_sha256]}
+
+        async def work(_: AsyncSession) -> None:
             rules.step(GrantStatus(grant.status), "hand_over")
-            data = _said(grant, form, evidence)
-        key = form.key
-        await once(request, who, form, lambda _: _send(here, grant, key, data))
+            async with asyncio.timeout(_SEND_SECONDS):
+                await _send(here, grant, key, data)
+
+        await once(request, who, replace(form, fields=fields), work)
     except Unfit as unfit:
         problem = unfit.problem
     except Refused as refused:
@@ -65,7 +75,7 @@ async def hand_over(request: Request, grant_id: UUID, who: DistrictOfficer, here
     return await one.page(request, here, who, grant_id, action="hand_over", problem=problem, form=form)
 
 
-def _said(grant: Grant, form: Form, evidence: UploadFile | None) -> GrantHandedOver:
+async def _said(grant: Grant, form: Form, evidence: UploadFile | None) -> GrantHandedOver:
     """What the form says. Raises Unfit."""
     day = fitting_cell(cells.day, form, "on")
     if form["received_by"] not in _RECEIVERS:
@@ -77,12 +87,13 @@ def _said(grant: Grant, form: Form, evidence: UploadFile | None) -> GrantHandedO
     ]
     if evidence is None or not evidence.size:
         raise Unfit(Problem("missing", "evidence"))
+    digest = await asyncio.to_thread(hashlib.file_digest, evidence.file, "sha256")  # type: ignore[arg-type]
     return GrantHandedOver(
         grant_ref=grant.grant_ref,
         on=day,
         received_by="guardian" if form["received_by"] == "guardian" else "beneficiary",
         witness=witness,
-        evidence_sha256=hashlib.file_digest(evidence.file, "sha256").hexdigest(),  # type: ignore[arg-type]
+        evidence_sha256=digest.hexdigest(),
         assets=tuple(Asset(name=name, serial=serial) for name, serial in zip(rows_of(grant), serials, strict=True)),
     )
 

@@ -1,5 +1,6 @@
 """The queue: requests by state, the oldest first, beginning with those that wait for the reader."""
 
+import re
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -56,7 +57,7 @@ async def queue(
     if district and not (district in DISTRICTS and who.sees(district)):
         raise Refused("not_found")
     shown = status or _WAITS_FOR.get(who.role, GrantStatus.requested)
-    where = who.district or district, int(year) if year.isascii() and year.isdigit() else None
+    where = who.district or district, int(year) if re.fullmatch("20[0-9]{2}", year) else None
     async with here.database.reading(still=True) as session:
         counts = await _counts(session, *where)
         found = await _read(session, shown, *where, after)

@@ -32,6 +32,8 @@ STATES: tuple[State, ...] = ("open", "same", "different", "withdrawn")
 
 Reader = Annotated[Caller, Depends(Officer(Role.province_officer, Role.auditor, Role.admin))]
 Decider = Annotated[Caller, Depends(Officer(Role.province_officer))]
+_NOT_KEPT = {"Cache-Control": "no-store"}
+"""Names are not to be read in the browser by whoever comes next."""
 router = APIRouter(route_class=Page, include_in_schema=False)
 
 
@@ -62,6 +64,8 @@ async def queue(
     return render(
         request,
         "duplicates.html",
+        200,
+        _NOT_KEPT,
         who=who,
         pairs=found,
         state=state,
@@ -145,6 +149,7 @@ async def _page(
         request,
         "duplicate.html",
         200 if problem is None else 422 if problem.field else 409,
+        _NOT_KEPT,
         who=who,
         pair=found,
         traits=_traits(words, found.reasons, *found.people),

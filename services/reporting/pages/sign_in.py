@@ -172,10 +172,7 @@ class SignIn:
         """Ends the session for every copy of its cookie, then the provider's, where it began by one."""
         self._sessions.require_own_site(request)
         response = see_other("sign-in")
-        try:
-            held = self._sessions.read(request)
-        except Unauthenticated:
-            held = None
+        held = self._held(request)
         if held is not None:
             async with self._database.transaction() as session:
                 id_token = await end(session, held.id, Ending.signed_out)
@@ -188,11 +185,23 @@ class SignIn:
         return response
 
     async def _begin(self, request: Request, here: Context, entered: Entered, response: Response) -> Response:
+        before = self._held(request)
         async with self._database.transaction() as session:
+            if before is not None:
+                await end(session, before.id, Ending.signed_out)
             begun = await begin(session, entered.caller, ends=entered.ends, id_token=entered.id_token)
+        if before is not None:
+            self._endings.note(before.id)
         here.logger.info("signed in", role=entered.caller.role.value, by=entered.by)
         self._keep(request, response, self._sessions.cookie, self._sessions.sign(begun, self._key))
         return response
+
+    def _held(self, request: Request) -> Session | None:
+        """The session of this browser, if it sent one."""
+        try:
+            return self._sessions.read(request)
+        except Unauthenticated:
+            return None
 
     async def _by_ticket(self, ticket: str) -> Caller:
         """Uses the ticket up. Raises Unauthenticated when it is no good or was used."""

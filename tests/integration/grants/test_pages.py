@@ -331,7 +331,7 @@ async def test_a_handover_is_the_districts_own_event_with_the_fingerprint_of_the
     back = str(answer.next_request.url)
     waiting = await reader.client.get(back)
     assert "sedang diproses" in waiting.text
-    assert waiting.headers["refresh"] == "2"
+    assert waiting.headers["refresh"].startswith("2; url=?sent=") and waiting.headers["refresh"].endswith("&again=1")
     assert (await office.grant())["status"] == "disbursed"
     (record,) = await _told(office)
     assert record.key == b"BJN-1"

@@ -56,6 +56,7 @@ async def test_a_year_begins_with_the_rules_of_the_office(office: Office) -> Non
     codes = [criterion["code"] for criterion in found["criteria"]]
     assert codes == [
         "unknown_beneficiary",
+        "consent_withdrawn",
         "foreign_district",
         "not_ex_client",
         "desil_above_5",

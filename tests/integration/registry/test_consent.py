@@ -131,6 +131,19 @@ async def test_any_order_of_giving_and_taking_back_comes_to_the_same_end(office:
         assert (first[0].fact().consent_withdrawn_at is UNSET) == (GIVEN_AGAIN in events)
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "one by one"])
+async def test_who_says_it_again_withdrew_when_they_said_it_first(office: Office, together: bool) -> None:
+    again = (
+        event(said(3, WITHDRAWN), "the list is sent again", minute=7),
+        event(said(5, WITHDRAWN), "and later", minute=9),
+    )
+    for order in permutations((GIVEN, TAKEN_BACK, *again)):
+        assert (await ends(office, order, together=together))[0].fact().consent_withdrawn_at == at(3)
+    for order in permutations((GIVEN, TAKEN_BACK, GIVEN_AGAIN, *again)):
+        # Given in between, by revision: the one of the third revision said again is below that.
+        assert (await ends(office, order, together=together))[0].fact().consent_withdrawn_at == at(9)
+
+
 async def test_who_withdrew_before_being_known_is_told_of_once(office: Office) -> None:
     await office.receive(TAKEN_BACK)
     await office.receive(GIVEN)

@@ -38,6 +38,8 @@ async def test_both_people_stand_side_by_side_with_the_reasons(office: Office, w
         html = await reader.page(f"{address}{'&' if '?' in address else '?'}lang={language}")
         assert f'<html lang="{language}">' in html
         assert html.count("<h1") == html.count("<main") == 1
+    for address in ("/duplicates", one):
+        assert (await reader.client.get(address)).headers["cache-control"] == "no-store", "it has names"
     text = as_read(await reader.page(f"{one}?lang=id"))
     assert "NIK sama" in text
     row = re.search(r"Nama (.*?) Jenis kelamin", text)

@@ -38,7 +38,7 @@ async def test_a_file_is_checked_then_sent_and_the_page_ends(office: Office, cou
     sent = await reader.sends("/uploads", "uploads", {}, {"file": ("orang.csv", csv_file([HEAD, SITI, BUDI]))})
     one = "/" + sent.headers["location"]
     waiting = await reader.client.get(one)
-    assert (waiting.headers["refresh"], "menunggu giliran" in waiting.text) == ("2", True)
+    assert (waiting.headers["refresh"], "menunggu giliran" in waiting.text) == ("2; url=?again=1", True)
     assert "refresh" not in (await reader.client.get(f"{one}?still=true")).headers
     await counter.work()
     assert "refresh" not in (await reader.client.get(one)).headers
