@@ -25,7 +25,8 @@ KEPT_CHECKED = timedelta(hours=4)
 KEPT_ERRORS = 500
 SHOWN_ANSWERS = 100
 MOST_OPEN = 20
-"""Uploads of one district that are received and not done with: each keeps its bytes in the database."""
+"""Uploads of one district that are received and not done with, or checked and not sent: each keeps its bytes in the
+database."""
 _LOCKS = 38
 _OPEN = "state IN ('received', 'checking', 'sending')"
 
@@ -206,12 +207,25 @@ async def finish(
     keep: bool = False,
     **counts: int,
 ) -> None:
-    """Done with it: its bytes go, unless they are to `keep` for whoever has them sent. Raises LostLease."""
+    """Done with it: its bytes go, unless they are to `keep` for whoever has them sent; then those of older ones go, of
+    which the district had MOST_OPEN checked since. Raises LostLease."""
     async with database.transaction() as session:
         kept = msgspec.json.encode(errors[:KEPT_ERRORS]).decode()
         await _update(session, job, state, **counts, errors=kept, errors_total=total, lease_until=None)
         if not keep:
             await _drop_parts(session, job.upload_id)
+            return
+        await run(
+            session,
+            """DELETE FROM upload_part WHERE upload_id IN (
+                   SELECT upload_id FROM upload WHERE state = 'checked' AND district = :district
+               ) AND upload_id NOT IN (
+                   SELECT upload_id FROM upload WHERE state = 'checked' AND district = :district
+                   ORDER BY at DESC, upload_id LIMIT :most
+               )""",
+            district=job.file.district,
+            most=MOST_OPEN,
+        )
 
 
 async def _update(session: AsyncSession, job: Job, state: str, **values: Any) -> None:

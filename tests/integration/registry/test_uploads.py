@@ -115,6 +115,14 @@ async def test_a_checked_file_is_kept_for_some_hours_to_be_sent(office: Office, 
     assert (await counter.see(checked["upload_id"])).json()["state"] == "checked"
 
 
+async def test_of_files_that_were_only_checked_a_district_keeps_the_newest_twenty(counter: Counter) -> None:
+    elsewhere = await counter.send(csv_file([HEAD, SITI]), Role.district_officer, SURABAYA, dry_run="true")
+    assert elsewhere.status_code == 202
+    for place in range(21):
+        await counter.sent(csv_file([HEAD, but(SITI, nomor=f"W-{place}")]), dry_run="true")
+        assert await counter.parts_left() == 1 + min(place + 1, 20)
+
+
 async def test_the_same_file_sent_twice_is_one_truth(office: Office, counter: Counter) -> None:
     content = csv_file([HEAD, SITI])
     first = await counter.sent(content)
