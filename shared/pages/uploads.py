@@ -82,7 +82,9 @@ def routes(kind: Kind, came: Callable[[], None]) -> APIRouter:
         mode = "valid" if (await officers_form(request))["mode"] == "valid" else "all"
         try:
             async with here.database.transaction() as session:
-                checked = await _checked(session, who, upload_id)
+                checked = await _seen(session, who, upload_id)
+                if checked.state != "checked":  # sent, or uploaded anew, by somebody else meanwhile
+                    return see_other(f"../{upload_id}")
                 sent = await store.confirm(session, checked, mode, who.sub)
         except Refused as refused:
             return await _one(request, here, who, upload_id, problem=problem_of(refused))
@@ -101,10 +103,10 @@ def _file_of(kind: Kind, form: FormData, who: Caller) -> tuple[store.File, Uploa
     return file._replace(mode="check"), content
 
 
-async def _checked(session: AsyncSession, who: Caller, upload_id: UUID) -> Any:
-    """Raises Refused `not_found`, also for what `who` may not see and what was not checked."""
+async def _seen(session: AsyncSession, who: Caller, upload_id: UUID) -> Any:
+    """Raises Refused `not_found`, also for what `who` may not see."""
     row = await store.read(session, upload_id)
-    if row is None or not who.sees(row.district) or row.state != "checked":
+    if row is None or not who.sees(row.district):
         raise Refused("not_found")
     return row
 

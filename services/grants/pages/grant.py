@@ -73,17 +73,24 @@ async def act(request: Request, grant_id: UUID, action: Action, who: Reader, her
     except Unfit as unfit:
         return await page(request, here, who, grant_id, action=action, problem=unfit.problem, form=form)
     except Refused as refused:
+        if refused.code == "forbidden":  # the role may take this step: only not of the state it has come to meanwhile
+            view = await api.get_grant(grant_id, who, here)
+            refused = Refused("illegal_transition", present=view["status"], action=action.value)
         problem = problem_of(refused)
         return await page(request, here, who, grant_id, action=action, problem=problem, form=form)
     return see_other(f"../{grant_id}?done={action}")
 
 
 @router.get("/requests/{grant_id}/documents/{kind}.{form}")
-async def letter(grant_id: UUID, kind: DocumentKind, form: letters.Form, who: Reader, here: Here) -> Response:
+async def letter(
+    request: Request, grant_id: UUID, kind: DocumentKind, form: letters.Form, who: Reader, here: Here
+) -> Response:
     require(who, OFFICERS)
     try:
         return await letters.get_letter(grant_id, kind, form, who, here)
     except Refused as refused:
+        if refused.code == "document_not_due":
+            return await page(request, here, who, grant_id, problem=problem_of(refused))
         if refused.code != "letter_not_printable":
             raise
         return see_other(f"{kind}.{letters.Form.html}")

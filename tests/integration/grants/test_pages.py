@@ -239,6 +239,15 @@ async def test_who_verified_is_told_that_another_must_approve(office: Office) ->
     assert (await office.grant())["status"] == "verified"
 
 
+async def test_a_step_that_came_too_late_is_told_where_the_grant_is_now(office: Office) -> None:
+    await a_request(office)
+    reader = by(office, OFFICER)
+    data = {"key": reader.key(await reader.page(ONE), f"{ONE}/reject"), "reason": "tidak sesuai"}
+    await office.bring(GRANT, "verified")
+    answer = await reader.client.post(f"{ONE}/reject", data=data)
+    assert (answer.status_code, "Keadaan bantuan sekarang: diperiksa" in as_read(answer.text)) == (409, True)
+
+
 @pytest.mark.parametrize(
     ("language", "said"),
     [
@@ -350,6 +359,12 @@ async def test_a_handover_sent_twice_is_told_once(office: Office) -> None:
     for _ in range(2):
         assert (await reader.client.post(f"/handovers/{GRANT}", data=data, files=SCAN)).status_code == 303
     assert len(await _told(office)) == 1
+    assert (await office.grant())["status"] == "handed_over"
+    assert (await reader.client.post(f"/handovers/{GRANT}", data=data, files=SCAN)).status_code == 303
+    other = {"evidence": ("scan.pdf", b"%PDF another")}
+    answer = await reader.client.post(f"/handovers/{GRANT}", data=data, files=other)
+    assert (answer.status_code, "sudah terkirim dengan isi lain" in answer.text) == (409, True)
+    assert len(await _told(office)) == 1
 
 
 @pytest.mark.parametrize(
@@ -407,7 +422,7 @@ async def test_letters_are_for_officers_and_for_the_state_of_the_grant(office: O
     html = await by(office, OFFICER).page(ONE)
     assert set(re.findall(r"documents/(\w+)\.html", html)) == {"request", "approval"}
     assert "Surat Permohonan" in await by(office, OFFICER).page(f"{ONE}/documents/request.html")
-    await by(office, OFFICER).page(f"{ONE}/documents/handover.html", status=404)
+    assert "Surat ini belum ada" in await by(office, OFFICER).page(f"{ONE}/documents/handover.html", status=409)
     assert "documents/" not in await by(office, AUDITOR).page(ONE)
     await by(office, TREASURER).page(f"{ONE}/documents/request.html", status=403)
 
