@@ -11,6 +11,7 @@ ELSEWHERE = {
     "BERDAYA_KAFKA_PORT=n make up": "tests/containers/stack.py",
     "BERDAYA_IMAGE=berdaya:COMMIT make up": "tests/containers/test_province.py",
     "BERDAYA_PUBLIC=https://… make district CODE=…": "tests/containers/test_province.py",
+    "make sign-in ROLE=district_officer DISTRICT=3522": "tests/containers/test_province.py",
     "discard NOMOR": "tests/containers/test_province.py",
     "discard NUMBER": "tests/containers/test_province.py",
 }
@@ -21,6 +22,7 @@ NOT_EXECUTED = {
     "cd berdaya": "the tests run in a clone",
     "git pull": "it needs a newer version; all that follows it is executed",
     "pip install confluent-kafka": "the lock file has it installed",
+    "BERDAYA_PUBLIC=https://… make up": "it needs a TLS server in front; what https changes is in test_sessions.py",
     "make images up": "each of the two is executed, the engine's start by the fixture `docker`",
     "make demo FULL=1": "the story goes through Kafka in tests/scenarios and tests/containers, by the same code",
 }

@@ -1,6 +1,7 @@
 """The secrets of the containers: made once, and refused when they are none."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,15 @@ def test_each_is_made_once_and_stays(tmp_path: Path) -> None:
 
 
 def test_only_their_owner_enters_the_folders_and_containers_read_the_files(tmp_path: Path) -> None:
-    secrets.make(tmp_path)
+    before = os.umask(0o077)
+    try:
+        secrets.make(tmp_path)
+    finally:
+        os.umask(before)
+    filled = tmp_path / "secrets" / "oidc"  # by the office
     for path in tmp_path.rglob("*"):
-        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o444), path
+        right = 0o700 if path.is_dir() else 0o644 if path == filled else 0o444
+        assert path.stat().st_mode & 0o777 == right, path
 
 
 @pytest.mark.parametrize("word", ["", "berdaya", "postgres", "changeme" * 4, "a" * 64, "password\n"])
