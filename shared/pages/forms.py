@@ -112,6 +112,19 @@ async def once(request: Request, who: Caller, form: Form, work: Callable[[AsyncS
     return msgspec.json.decode(answer.body)
 
 
+async def attempt(
+    request: Request, who: Caller, form: Form, wanted: Callable[[Form], Callable[[AsyncSession], Awaitable[object]]]
+) -> Problem | None:
+    """Do once what the form is read to ask for; if that was not done, why. Raises Refused as `problem_of` does."""
+    try:
+        await once(request, who, form, wanted(form))
+    except Unfit as unfit:
+        return unfit.problem
+    except Refused as refused:
+        return problem_of(refused)
+    return None
+
+
 def problem_of(refused: Refused) -> Problem:
     """For a page that shows what was refused; what one may not see or do it cannot show. Raises Refused again then."""
     if refused.code in ("forbidden", "not_found", "foreign_form"):

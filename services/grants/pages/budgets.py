@@ -14,7 +14,7 @@ from services.grants.pages.common import Here, Reader, district_options, fund_op
 from services.grants.tables import Budget
 from shared.events.districts import DISTRICTS
 from shared.pages.answers import Page, kept, language, look, render, see_other
-from shared.pages.forms import Form, Problem, Unfit, fitting, fitting_cell, new_key, officers_form, once, problem_of
+from shared.pages.forms import Form, Problem, attempt, fitting, fitting_cell, new_key, officers_form
 from shared.pages.session import Officer
 from shared.refusals import Refused
 from shared.security import Caller, Role
@@ -142,13 +142,8 @@ async def _do(
     wanted: Callable[[Form], Work],
 ) -> Response:
     form = await officers_form(request)
-    try:
-        await once(request, who, form, wanted(form))
-    except Unfit as unfit:
-        problem = unfit.problem
-    except Refused as refused:
-        problem = problem_of(refused)
-    else:
+    problem = await attempt(request, who, form, wanted)
+    if problem is None:
         return see_other(f"../{district}?done=true")
     return await _page(request, here, who, year, district, action=action, problem=problem, form=form)
 

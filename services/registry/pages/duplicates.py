@@ -20,7 +20,7 @@ from services.registry.tables import DUPLICATE
 from services.registry.views import Beneficiary
 from shared.events.districts import DISTRICTS
 from shared.pages.answers import Page, kept, language, look, render, see_other
-from shared.pages.forms import Form, Problem, Unfit, fitting, new_key, officers_form, once, problem_of
+from shared.pages.forms import Form, Problem, attempt, fitting, new_key, officers_form
 from shared.pages.session import Officer
 from shared.pages.wording import Words
 from shared.refusals import Refused
@@ -117,13 +117,8 @@ async def _do(
     wanted: Callable[[Form], Callable[[AsyncSession], Awaitable[None]]],
 ) -> Response:
     form = await officers_form(request)
-    try:
-        await once(request, who, form, wanted(form))
-    except Unfit as unfit:
-        problem = unfit.problem
-    except Refused as refused:
-        problem = problem_of(refused)
-    else:
+    problem = await attempt(request, who, form, wanted)
+    if problem is None:
         return see_other(f"../{duplicate_id}?done={action}")
     return await _page(request, here, keys, who, duplicate_id, problem=problem, form=form)
 
