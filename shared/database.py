@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from copy import copy
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from weakref import WeakSet
 
 import asyncpg
 import msgspec
-from sqlalchemy import CursorResult, Dialect, String, event, text
+from sqlalchemy import CursorResult, Dialect, String, TextClause, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -192,8 +193,14 @@ async def run(session: AsyncSession, statement: str, **parameters: Any) -> Curso
     """Run one statement of plain SQL, its parameters spelled as the database at hand stores them."""
     if session.get_bind().dialect.name == "sqlite":
         parameters = {name: _plain_value(value) for name, value in parameters.items()}
-    result: CursorResult[*tuple[Any, ...]] = await session.execute(text(statement), parameters)  # type: ignore[assignment]
+    result: CursorResult[*tuple[Any, ...]] = await session.execute(_parsed(statement), parameters)  # type: ignore[assignment]
     return result
+
+
+@lru_cache(maxsize=2048)
+def _parsed(statement: str) -> TextClause:
+    """Most statements are run over and over, and looking for their parameters takes longer than a small one itself."""
+    return text(statement)
 
 
 def _unnest_rows(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Any]]:
@@ -297,7 +304,7 @@ async def run_many(session: AsyncSession, statement: str, rows: Sequence[Mapping
     if rows:
         sqlite = session.get_bind().dialect.name == "sqlite"
         await session.execute(
-            text(statement),
+            _parsed(statement),
             [{name: _plain_value(value) if sqlite else value for name, value in row.items()} for row in rows],
         )
 

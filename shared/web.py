@@ -67,15 +67,22 @@ class Context:
     logger: FilteringBoundLogger
 
 
-def context(request: Request) -> Context:
+def context_of(request: Request) -> Context:
     found: Context = request.app.state.context
     return found
+
+
+# Dependencies are coroutines, however little they do: FastAPI sends any other function to a thread and waits for it.
+
+
+async def context(request: Request) -> Context:
+    return context_of(request)
 
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="EdDSA or ES256; see `make token`.")
 
 
-def caller(
+async def caller(
     request: Request,
     here: Annotated[Context, Depends(context)],
     _: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,  # only for the OpenAPI document
@@ -84,7 +91,11 @@ def caller(
     return here.verifier.verify(bearer_token(request))
 
 
-def signed_in(request: Request, here: Annotated[Context, Depends(context)]) -> Verified:
+async def signed_in(request: Request, here: Annotated[Context, Depends(context)]) -> Verified:
+    return who_is_signed_in(request, here)
+
+
+def who_is_signed_in(request: Request, here: Context) -> Verified:
     """Who calls, by the bearer token or by the cookie of the pages. Raises Unauthenticated, of a cookie also Due, which
     renews it, and Refused `foreign_form`."""
     if "authorization" not in request.headers and here.sessions.cookie in request.cookies:
@@ -100,10 +111,10 @@ def bearer_token(request: Request) -> str:
     return token.strip()
 
 
-def allow(*roles: Role) -> Callable[..., Caller]:
+def allow(*roles: Role) -> Callable[..., Awaitable[Caller]]:
     """A dependency that lets only these roles in."""
 
-    def allowed(who: Annotated[Caller, Depends(caller)]) -> Caller:
+    async def allowed(who: Annotated[Caller, Depends(caller)]) -> Caller:
         if who.role not in roles:
             raise Refused("forbidden", role=who.role.value)
         return who

@@ -44,6 +44,41 @@ def test_nothing_is_imported_by_a_string() -> None:
     assert where({"__import__", "import_module"}, allowed=set()) == []
 
 
+def test_whatever_a_call_depends_on_is_a_coroutine_for_fastapi_sends_any_other_function_to_a_thread() -> None:
+    trees = {path: ast.parse(path.read_text()) for path in CODE if path.relative_to(ROOT).parts[0] != "deploy"}
+    nodes = [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
+    methods = {part for _, node in nodes if isinstance(node, ast.ClassDef) for part in node.body}
+    depended_on = {
+        node.args[0].id
+        for _, node in nodes
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Depends"
+        and isinstance(node.args[0], ast.Name)
+    }
+    assert "context" in depended_on
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path, node in nodes
+        if isinstance(node, ast.FunctionDef)
+        and (
+            (node.name in depended_on and node not in methods)
+            or "Depends(" in ast.unparse(node.args)
+            or _is_endpoint(node)
+        )
+    ]
+    assert found == []
+
+
+def _is_endpoint(node: ast.FunctionDef) -> bool:
+    called = [
+        made.func.attr
+        for made in node.decorator_list
+        if isinstance(made, ast.Call) and isinstance(made.func, ast.Attribute)
+    ]
+    return not {"get", "head", "post", "put", "delete", "api_route"}.isdisjoint(called)
+
+
 def test_services_and_shared_read_the_environment_in_settings_only() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import httpx
 import typer
+import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -140,7 +141,7 @@ def _finish(work: Coroutine[Any, Any, int]) -> None:
     """Run to the end; what the user can cure is one line, not a traceback."""
     configure_logs(Settings(service="reporting", json_logs=False, log_level="WARNING"))
     try:
-        code = asyncio.run(work)
+        code = uvloop.run(work)
     except* (CannotStart, StackError, WrongSecret, WrongAnswer, NotQuietError, LogUnavailable) as group:
         console.print(f"[red]{_first(group)}[/red]", soft_wrap=True)
         code = 1
@@ -223,7 +224,7 @@ async def _tell(doors: Doors, province: Province, scale: float) -> None:
         await tell(
             story,
             doors,
-            lambda: until_quiet(province.log, province.databases, TOPICS),
+            lambda: until_quiet(province.log, province.databases, TOPICS, published=False),
             lambda title, many: bar.update(task, advance=many, description=title),
         )
     await freeze(province.databases["reporting"], now())  # a day's story has no night whose proof would release it
@@ -232,6 +233,7 @@ async def _tell(doors: Doors, province: Province, scale: float) -> None:
 
 async def _check(client: httpx.AsyncClient, doors: Doors, province: Province) -> int:
     """Print the provincial table and prove it: every total recomputed from stored facts."""
+    await until_quiet(province.log, province.databases, TOPICS)
     console.print(provincial_table(await _newest_dashboard(client, doors, province)))
     differences = [
         *await reconcile_reporting(province.databases["reporting"]),

@@ -55,7 +55,7 @@ class Undoing(BaseModel):
     reason: str = Field(min_length=1, max_length=500, examples=["Keliru: tanggal lahir orang kedua salah ketik."])
 
 
-def _filters(
+async def _filters(
     district: Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])] = None,
     status: Status | None = None,
     skill: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["sewing"])] = None,

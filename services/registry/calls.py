@@ -13,7 +13,7 @@ from shared.web import Context, allow, context, problem
 MAX_PAGE = 500
 
 
-def nik_keys(request: Request) -> NikKeys:
+async def nik_keys(request: Request) -> NikKeys:
     found: NikKeys = request.app.state.nik_keys
     return found
 

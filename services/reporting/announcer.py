@@ -11,6 +11,8 @@ from shared.consumer import Together
 from shared.database import Database, now
 
 _REPORT_SECONDS = 1.0
+_UNWATCHED_SECONDS = 1.0
+"""Between two builds while nobody looks: who begins to look sees the province as it was at most so long ago."""
 _LOOK_SECONDS = 15.0
 """At the latest after so long the views are looked at anyway: an operator's redrive announces nothing."""
 _FULL = 500
@@ -22,10 +24,18 @@ _SHARES = (1, 4)
 class Announcer:
     """A worker's background task. `announce` may be called after every batch; it costs nothing."""
 
-    def __init__(self, database: Database, live: Live, progress: Callable[[], Together]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        live: Live,
+        progress: Callable[[], Together],
+        watched: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`watched`: may anybody be waiting for the next version? A worker apart from the web cannot know: yes."""
         self._database = database
         self._live = live
         self._progress = progress
+        self._watched = watched
         self._changed = asyncio.Event()
         self._newest: Snapshot | None = None
         self._looked = 0.0
@@ -45,6 +55,8 @@ class Announcer:
                 await self._publish()
             await self._report()
             pause = (time.monotonic() - started) * _SHARES[self._progress().behind > _FULL]
+            if not self._watched():
+                pause = max(pause, _UNWATCHED_SECONDS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), min(_REPORT_SECONDS, pause))
             with suppress(TimeoutError):

@@ -17,7 +17,7 @@ from services.reporting.stream import Streams
 from shared.database import Database, now, run
 from shared.refusals import Refused
 from shared.security import READERS, Caller, Role, Verified
-from shared.web import Context, context, signed_in
+from shared.web import Context, context, who_is_signed_in
 
 LAST_EVENT_ID = "last-event-id"
 """With it a browser that comes again says which version it was told of last."""
@@ -26,15 +26,19 @@ router = APIRouter(tags=["dashboard"])
 Here = Annotated[Context, Depends(context)]
 
 
-def reader(request: Request, here: Here) -> Verified:
+async def reader(request: Request, here: Here) -> Verified:
+    return who_reads(request, here)
+
+
+def who_reads(request: Request, here: Context) -> Verified:
     """Who reads, as `signed_in` knows. Raises Refused `forbidden` for a role that reads nothing."""
-    who = signed_in(request, here)
+    who = who_is_signed_in(request, here)
     if who.caller.role not in READERS:
         raise Refused("forbidden", role=who.caller.role.value)
     return who
 
 
-def reading_caller(who: Annotated[Verified, Depends(reader)]) -> Caller:
+async def reading_caller(who: Annotated[Verified, Depends(reader)]) -> Caller:
     return who.caller
 
 
@@ -76,7 +80,7 @@ class Dashboards:
             return await build(session, month)
 
 
-def dashboards(request: Request) -> Dashboards:
+async def dashboards(request: Request) -> Dashboards:
     found: Dashboards = request.app.state.dashboards
     return found
 

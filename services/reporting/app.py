@@ -41,7 +41,10 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     def progress() -> Together:
         return node.progress
 
-    announcer = Announcer(database, live, progress)
+    def watched() -> bool:
+        return redis is not None or streams.open > 0
+
+    announcer = Announcer(database, live, progress, watched)
     node = Node(
         settings,
         log,

@@ -8,7 +8,7 @@ import re
 from fastapi import Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.reporting.api import LAST_EVENT_ID, Dashboards, answer, reader
+from services.reporting.api import LAST_EVENT_ID, Dashboards, answer, who_reads
 from shared.refusals import Refused
 from shared.security import Unauthenticated, Verified
 from shared.web import Context
@@ -52,6 +52,6 @@ class Front:
 
     def _reader(self, request: Request) -> Verified | None:
         try:
-            return reader(request, self._here)
+            return who_reads(request, self._here)
         except (Unauthenticated, Refused):
             return None

@@ -38,7 +38,7 @@ VIEWER_CUTS: frozenset[CutName] = frozenset({"district"})
 router = APIRouter(tags=["views"])
 
 
-def official(who: Reader) -> Caller:
+async def official(who: Reader) -> Caller:
     """Who may see single people."""
     if who.role is Role.viewer:
         raise Refused("forbidden", role=who.role.value)

@@ -44,20 +44,23 @@ Officer = Annotated[Caller, Depends(allow(*OFFICERS))]
 Writing = Annotated[Call, Depends(call)]
 
 
-def growth_rule(request: Request) -> GrowthRule:
-    """The rule in force."""
+def rule_in_force(request: Request) -> GrowthRule:
     found: GrowthRule = request.app.state.growth_rule
     return found
 
 
-def list_reader(who: Reader) -> Caller:
+async def growth_rule(request: Request) -> GrowthRule:
+    return rule_in_force(request)
+
+
+async def list_reader(who: Reader) -> Caller:
     """Lines are about single people: not for those who only view."""
     if who.role is Role.viewer:
         raise Refused("forbidden", role=who.role.value)
     return who
 
 
-def today() -> date:
+async def today() -> date:
     """The day it is in East Java: two reasons depend on it."""
     return jakarta_day(now())
 

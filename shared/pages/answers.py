@@ -25,7 +25,7 @@ from shared.security import Caller, Unauthenticated
 from shared.sessions import RENEW_PATH, Due, fetched_by_script, own_path, renewal
 from shared.settings import ServiceName
 from shared.telemetry import kinds, places
-from shared.web import RETRY_AFTER_SECONDS, context
+from shared.web import RETRY_AFTER_SECONDS, context_of
 
 LANGUAGE_COOKIE = "berdaya_language"
 
@@ -102,9 +102,9 @@ class Page(APIRoute):
                 return _error(request, code, 403 if code in ("forbidden", "foreign_form") else 404)
             except Exception as error:
                 if is_transient(error) or isinstance(error, LogUnavailable):
-                    context(request).metrics.count("faults_total")
+                    context_of(request).metrics.count("faults_total")
                     return _error(request, "unavailable", 503, {"Retry-After": RETRY_AFTER_SECONDS})
-                context(request).logger.error(
+                context_of(request).logger.error(
                     "page failed", path=request.url.path, kinds=kinds(error), at=places(error)
                 )
                 return _error(request, "internal", 500)
@@ -169,7 +169,7 @@ def _sign_in_first(request: Request, error: Unauthenticated) -> Response:
     """To the sign-in page, or where a session is renewed; a script that fetches a fragment is told plainly instead."""
     if isinstance(error, Due):
         return renewal(request)
-    here = context(request)
+    here = context_of(request)
     if here.sessions.cookie in request.cookies or "authorization" in request.headers:
         here.metrics.count("refused_tokens_total")
         here.logger.warning("token refused", why=error.why, path=request.url.path)

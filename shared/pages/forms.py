@@ -20,7 +20,7 @@ from shared.security import Caller
 from shared.uploads.api import is_in_parts
 from shared.uploads.cells import Read, Wrong
 from shared.uploads.columns import MISSING
-from shared.web import Call, context
+from shared.web import Call, context_of
 
 _MAX_FORM_BYTES = 16_384
 _MOST_PARTS, _MAX_PART_BYTES = 128, 2048
@@ -108,7 +108,7 @@ async def once(request: Request, who: Caller, form: Form, work: Callable[[AsyncS
     said = msgspec.json.encode(sorted((name, list(values)) for name, values in form.fields.items()))
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
     fingerprint = hashlib.sha256(b"\0".join((b"FORM", path.encode(), said))).hexdigest()
-    answer = await Call(context(request), form.key, fingerprint).once(who, work)
+    answer = await Call(context_of(request), form.key, fingerprint).once(who, work)
     return msgspec.json.decode(answer.body)
 
 

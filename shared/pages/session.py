@@ -18,7 +18,7 @@ class Officer:
     def __init__(self, *roles: Role) -> None:
         self._roles = frozenset(roles)
 
-    def __call__(self, who: Annotated[Verified, Depends(signed_in)]) -> Caller:
+    async def __call__(self, who: Annotated[Verified, Depends(signed_in)]) -> Caller:
         if who.caller.role not in self._roles:
             raise Refused("forbidden", role=who.caller.role.value)
         return who.caller

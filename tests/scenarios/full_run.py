@@ -73,8 +73,9 @@ async def full_run(ground: Ground, folder: Path) -> AsyncIterator[tuple[Told, Ma
 class PatientTold(Told):
     """Waits out what a component that is down does to the one who looks whether all is quiet."""
 
-    async def quiet(self) -> None:
-        await patiently(super().quiet)
+    async def quiet(self, *, published: bool = True) -> None:
+        quiet = super().quiet
+        await patiently(lambda: quiet(published=published))
 
 
 class PatientLog(Log):

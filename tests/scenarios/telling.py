@@ -58,7 +58,8 @@ class Told:
 
     async def tell(self, story: Story, progress: Callable[[str, int], None] = lambda _title, _many: None) -> None:
         self.doors.retelling = self.times > 0
-        await tell(story, self.doors, self.quiet, progress)
+        await tell(story, self.doors, lambda: self.quiet(published=False), progress)
+        await self.quiet()
         self.times += 1
 
     async def publish_again(self, publication: Publication) -> None:
@@ -71,8 +72,8 @@ class Told:
         """How often that event has come by now."""
         return self.times * office.deliveries[key] + self.again[key[0], key[2]]
 
-    async def quiet(self) -> None:
-        await until_quiet(self.province.log, self.province.databases, TOPICS, seconds=PATIENCE)
+    async def quiet(self, *, published: bool = True) -> None:
+        await until_quiet(self.province.log, self.province.databases, TOPICS, published=published, seconds=PATIENCE)
 
     async def get(self, path: str, role: Role = Role.auditor, district: str | None = None) -> httpx.Response:
         return await self.client.get(path, headers=self.doors.token(role.value, role.value, district))

@@ -8,7 +8,7 @@ from services.reporting.api import Reader
 from services.reporting.figures import figures
 from services.reporting.pages.present import From, standing
 from services.reporting.rule_versions import RULES
-from services.reporting.worklist_api import growth_rule
+from services.reporting.worklist_api import rule_in_force
 from shared.pages.answers import Page, render
 
 router = APIRouter(route_class=Page, include_in_schema=False)
@@ -16,7 +16,7 @@ router = APIRouter(route_class=Page, include_in_schema=False)
 
 @router.get("/about")
 async def about(request: Request, who: Reader, source: From) -> Response:
-    defined = figures(growth_rule(request))
+    defined = figures(rule_in_force(request))
     snapshot = await source.snapshot(None)
     return render(
         request,

@@ -9,7 +9,7 @@ from services.reporting.dashboard import Snapshot
 from services.reporting.pages.figures import GRANT_ORDER, read_cell, segments
 from services.reporting.pages.past import Past
 from services.reporting.wording import WORDS
-from services.reporting.worklist_api import growth_rule
+from services.reporting.worklist_api import rule_in_force
 from shared.database import now
 from shared.events.districts import DISTRICTS
 from shared.pages.answers import language
@@ -57,6 +57,6 @@ async def standing(request: Request, source: Dashboards, snapshot: Snapshot, who
         "stream": True,
         "segments": segments,
         "grant_order": lambda grants: [(status, grants[status]) for status in GRANT_ORDER],
-        "rule": growth_rule(request),
+        "rule": rule_in_force(request),
         "districts": DISTRICTS,
     }
