@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from deploy.stack.components import Handle, StackError, start_redis
 from services.reporting.announcer import Announcer
-from services.reporting.dashboard import Lag
-from services.reporting.live import InProcess, OverRedis, combine
+from services.reporting.dashboard import Lag, Snapshot
+from services.reporting.live import InProcess, Live, OverRedis, combine
 from services.reporting.tables import METADATA
 from shared.consumer import Together
 from shared.database import Database, now, run
@@ -21,6 +21,7 @@ from tests.integration.conftest import Templates
 from tests.integration.snapshots import BOJONEGORO, MOMENT, snapshot, until
 
 SECOND = timedelta(seconds=1)
+LAG = Lag(MOMENT, 0, 0.0)
 
 
 async def until_async(holds: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
@@ -269,6 +270,38 @@ async def test_a_worker_that_fills_an_emptied_redis_does_so_with_what_the_databa
     await database.close()
 
 
+async def test_while_nobody_looks_a_dashboard_is_built_once_a_second_and_the_last_one_is_right(
+    templates: Templates, tmp_path: Path
+) -> None:
+    database = Database(await templates.sqlite("reporting", METADATA, tmp_path / "reporting.db"))
+    live = _Counting()
+    async with _announcing(database, live, watched=lambda: False) as worker:
+        began = asyncio.get_running_loop().time()
+        for clients in range(1, 41):
+            await _people(database, clients)
+            await worker.announcer.announce()
+            await asyncio.sleep(0.05)
+
+        async def last() -> bool:
+            current = live.current()
+            return (
+                current is not None and current.version == live.published and b'"client":40' in current.body(LAG, None)
+            )
+
+        await until_async(last, 8, "the last of forty changes is published")
+        seconds = asyncio.get_running_loop().time() - began
+    await database.close()
+    assert 2 <= live.published <= seconds + 1
+
+
+class _Counting(InProcess):
+    published = 0
+
+    async def publish(self, snapshot: Snapshot) -> None:
+        self.published += 1
+        await super().publish(snapshot)
+
+
 async def _people(database: Database, clients: int) -> None:
     """The province has so many clients."""
     async with database.transaction() as session:
@@ -290,8 +323,8 @@ async def _until_held(place: Place, version: int) -> None:
 class _Worker:
     """The announcing half of a worker."""
 
-    def __init__(self, database: Database, live: OverRedis) -> None:
-        self.announcer = Announcer(database, live, Together)
+    def __init__(self, database: Database, live: Live, watched: Callable[[], bool]) -> None:
+        self.announcer = Announcer(database, live, Together, watched)
         self._stopping = asyncio.Event()
         self._task = asyncio.create_task(self.announcer.run(self._stopping))
 
@@ -301,8 +334,10 @@ class _Worker:
 
 
 @asynccontextmanager
-async def _announcing(database: Database, live: OverRedis) -> AsyncIterator[_Worker]:
-    worker = _Worker(database, live)
+async def _announcing(
+    database: Database, live: Live, *, watched: Callable[[], bool] = lambda: True
+) -> AsyncIterator[_Worker]:
+    worker = _Worker(database, live, watched)
     try:
         yield worker
     finally:
