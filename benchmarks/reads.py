@@ -63,16 +63,19 @@ async def measure(bench: Bench) -> list[Figure]:
 
 @asynccontextmanager
 async def serving(place: Place) -> AsyncIterator[Process]:
-    """A web process that has the newest snapshot from Redis; the worker that put it there is gone."""
+    """A web process that has the newest snapshot from Redis, and the worker that put it there and says it is up to date.
+
+    Without the worker the answers would say every second that they are older, and no tag would hold.
+    """
     async with service(place, "worker") as worker, Redis.from_url(place.redis) as redis:
         while True:
             worker.require_alive()
             if await redis.exists("berdaya:dashboard"):
                 break
             await asyncio.sleep(0.05)
-    async with service(place, "web") as web:
-        await web.ready()
-        yield web
+        async with service(place, "web") as web:
+            await web.ready()
+            yield web
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from services.reporting.rules import month_name
 from services.reporting.worklist import follow, read_confirmed, read_open
 from shared.database import run, set_wise
 
-_AT_ONCE = 5000
+_AT_ONCE = 1000
 
 
 class Wrong(NamedTuple):
