@@ -108,8 +108,7 @@ class Node:
         self.served: ASGIApp = self.app
         """What the server is given: the application, or what a service puts in front of it."""
         web.install(self.app, self.context)
-        self.app.include_router(intake.router)
-        self.app.include_router(manifests.router)
+        web.include(self.app, intake.router, manifests.router)
         self._add_probes()
 
     @asynccontextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, FastAPI, Header, Request, Response, Security
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -77,6 +77,13 @@ def context_of(request: Request) -> Context:
 
 async def context(request: Request) -> Context:
     return context_of(request)
+
+
+def include(app: FastAPI, *routers: APIRouter) -> None:
+    """Have the application answer the routes of these routers, which are made once, when they are declared: FastAPI's
+    `include_router` makes each anew for every application, at its first request."""
+    for router in routers:
+        app.router.routes.extend(router.routes)
 
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="EdDSA or ES256; see `make token`.")

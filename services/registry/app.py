@@ -9,6 +9,7 @@ from services.registry.keys import NikKeys
 from services.registry.placing import place_some
 from services.registry.proof import adopt
 from services.registry.uploading import PEOPLE
+from shared import web
 from shared.database import Database
 from shared.events.catalogue import facts_topic, intake_topic
 from shared.events.districts import DISTRICTS
@@ -30,8 +31,7 @@ def build(settings: Settings, log: Log, database: Database | None = None) -> Nod
     node.background["nik key"] = partial(_stay_with_key, node, keys)
     node.app.state.patient = node.database.within(EXPORT_SECONDS)
     node.app.state.lookups_an_hour = settings.lookups
-    for router in (api.router, trail_api.router):
-        node.app.include_router(router)
+    web.include(node.app, api.router, trail_api.router)
     pages.mount(node.app, take_uploads(node, PEOPLE))
     return node
 

@@ -15,6 +15,7 @@ from services.reporting.rule_versions import RULES
 from services.reporting.sessions import Endings
 from services.reporting.stream import Streams
 from services.reporting.uploading import INCOME
+from shared import web
 from shared.consumer import Together
 from shared.database import Database
 from shared.events.catalogue import facts_topic, intake_topic
@@ -62,8 +63,7 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     node.app.state.pasts = past = Pasts(node.context.database, source, node.metrics)
     node.app.state.values = Values(node.context.database)
     node.served = Front(node.app, node.context, source)
-    for router in (api.router, growth_api.router, worklist_api.router, views_api.router, measures.router):
-        node.app.include_router(router)
+    web.include(node.app, *(part.router for part in (api, growth_api, worklist_api, views_api, measures)))
     came = take_uploads(node, INCOME)
     node.background["streams"] = streams.run
     nightly = Nightly(database, node.metrics, node.logger, proves=settings.role != "web")

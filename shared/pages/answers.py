@@ -25,7 +25,7 @@ from shared.security import Caller, Unauthenticated
 from shared.sessions import RENEW_PATH, Due, fetched_by_script, own_path, renewal
 from shared.settings import ServiceName
 from shared.telemetry import kinds, places
-from shared.web import RETRY_AFTER_SECONDS, context_of
+from shared.web import RETRY_AFTER_SECONDS, context_of, include
 
 LANGUAGE_COOKIE = "berdaya_language"
 
@@ -72,8 +72,7 @@ class Look:
     def mount(self, app: FastAPI, *routers: APIRouter) -> None:
         """Have the application answer these pages, and their files."""
         app.state.look = self
-        for router in (_files, *routers):
-            app.include_router(router)
+        include(app, _files, *routers)
 
     def address(self, name: str) -> str:
         """Of one of the files, under its version."""

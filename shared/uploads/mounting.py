@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from shared import web
 from shared.runtime import Node
 from shared.uploads.api import routes
 from shared.uploads.columns import Kind
@@ -13,7 +14,7 @@ def take_uploads(node: Node, *kinds: Kind) -> Callable[[], None]:
     by_name = {kind.name: kind for kind in kinds}
     worker = Worker(node.settings.service, node.database, node.log, by_name, node.logger)
     node.app.state.uploads = worker
-    node.app.include_router(routes(by_name, worker.came.set))
+    web.include(node.app, routes(by_name, worker.came.set))
     if node.settings.role != "web":
         node.background["uploads"] = worker.run
     return worker.came.set

@@ -11,9 +11,10 @@ from services.grants.wording import WORDS
 from shared.pages import uploads
 from shared.pages.answers import Look
 
+_LOOK = Look("grants", Path(__file__).parent.parent, WORDS)
+
 
 def mount(app: FastAPI, came: Callable[[], None]) -> None:
     """Have the application of grants answer its pages. `came` is called where a file was received."""
-    look = Look("grants", Path(__file__).parent.parent, WORDS)
     parts = [part.router for part in (queue, grant, handing, batch, budgets)]
-    look.mount(app, *parts, uploads.routes(REQUESTS, came))
+    _LOOK.mount(app, *parts, uploads.routes(REQUESTS, came))

@@ -11,7 +11,9 @@ from services.registry.wording import WORDS
 from shared.pages import uploads
 from shared.pages.answers import Look
 
+_LOOK = Look("registry", Path(__file__).parent.parent, WORDS)
+
 
 def mount(app: FastAPI, came: Callable[[], None]) -> None:
     """Have the application of the registry answer its pages. `came` is called where a file was received."""
-    Look("registry", Path(__file__).parent.parent, WORDS).mount(app, duplicates.router, uploads.routes(PEOPLE, came))
+    _LOOK.mount(app, duplicates.router, uploads.routes(PEOPLE, came))

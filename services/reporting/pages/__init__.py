@@ -18,6 +18,8 @@ from shared.settings import Settings
 
 __all__ = ["mount", "sign_in_link"]
 
+_LOOK = Look("reporting", Path(__file__).parent.parent, WORDS)
+
 
 def mount(
     app: FastAPI,
@@ -30,5 +32,4 @@ def mount(
     """Have the application of reporting answer all its pages. `came` is called where a file was received."""
     parts = [part.router for part in (reading, aid, quality, about, public, worklist, tables)]
     entry = sign_in.router(settings, database, sessions, endings)
-    look = Look("reporting", Path(__file__).parent.parent, WORDS)
-    look.mount(app, *parts, entry, uploads.routes(INCOME, came))
+    _LOOK.mount(app, *parts, entry, uploads.routes(INCOME, came))
