@@ -63,7 +63,7 @@ async def measure(bench: Bench) -> list[Figure]:
 
 @asynccontextmanager
 async def serving(place: Place) -> AsyncIterator[Process]:
-    """A web process that has the newest snapshot from Redis, and the worker that put it there and says it is up to date.
+    """A web process that has the newest snapshot from Redis, and the worker that put it there and is up to date.
 
     Without the worker the answers would say every second that they are older, and no tag would hold.
     """
