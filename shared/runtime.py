@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 import msgspec
 import uvicorn
 import uvloop
-from fastapi import FastAPI, Response
+from fastapi import Response
 from starlette.types import ASGIApp
 
 from shared import intake, manifests, web
@@ -26,6 +26,7 @@ from shared.events.control import MANIFEST
 from shared.inbox import Handler, Inbox
 from shared.kafka import KafkaLog
 from shared.log import Log, LogUnavailable
+from shared.openapi import Application
 from shared.outbox import Relay, run_relay
 from shared.security import Verifier, WrongSecret, verifying_keys
 from shared.sessions import Sessions
@@ -104,7 +105,7 @@ class Node:
         sessions = Sessions(keys, issuer=settings.issuer, public=settings.public)
         limited = self.database.within(web.DATABASE_SECONDS)
         self.context = web.Context(name, limited, log, verifier, sessions, self.metrics, self.logger)
-        self.app = FastAPI(title=title, version="1")
+        self.app = Application(title=title, version="1")
         self.served: ASGIApp = self.app
         """What the server is given: the application, or what a service puts in front of it."""
         web.install(self.app, self.context)

@@ -18,7 +18,6 @@ from services.registry.calls import (
     ProvinceOfficer,
     ProvinceReader,
     Reader,
-    problems,
 )
 from services.registry.duplicates import DecideDuplicate, UndoDecision, decide_duplicate, undo_decision
 from services.registry.keys import NikKeys
@@ -26,10 +25,11 @@ from services.registry.pairs import Because, State
 from shared.database import Database
 from shared.events.district import PpksGroup, Status
 from shared.events.districts import DISTRICTS
+from shared.openapi import file_of, problems
 from shared.refusals import Refused
 from shared.replies import attachment, unsent
 from shared.security import Caller
-from shared.sheets import Format
+from shared.sheets import MEDIA_TYPES, Format
 from shared.web import Call, Context, call
 
 router = APIRouter(prefix="/v1", tags=["registry"])
@@ -88,7 +88,12 @@ async def beneficiaries(
     return await _page(here, keys, who, wanted, sort=sort, after=after, limit=limit)
 
 
-@router.get("/beneficiaries.{form}", summary="The same people as a file", responses=problems("not_found"))
+@router.get(
+    "/beneficiaries.{form}",
+    summary="The same people as a file",
+    response_class=Response,
+    responses=file_of(*MEDIA_TYPES.values(), description="The file."),
+)
 async def export(
     form: Format,
     request: Request,
@@ -152,7 +157,6 @@ def _seen(who: Caller, wanted: views.Wanted) -> views.Wanted:
     "/beneficiaries/{beneficiary_id}",
     summary="One person, with the history of their status",
     response_model=views.WholeBeneficiary,
-    responses=problems("not_found"),
 )
 async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader) -> views.WholeBeneficiary:
     """404 when unknown, and when of another district."""
@@ -167,7 +171,6 @@ async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader)
     "/duplicates",
     summary="Suspected duplicates, in pages",
     response_model=pair_views.DuplicatePage,
-    responses=problems(),
 )
 async def duplicates(
     here: Here,
@@ -187,7 +190,6 @@ async def duplicates(
     "/duplicates/crowds",
     summary="What too many people share to be compared two by two",
     response_model=pair_views.Crowds,
-    responses=problems(),
 )
 async def crowds(here: Here, keys: Keys, _: ProvinceReader) -> pair_views.Crowds:
     """A NIK or a date of birth that somebody wrote for want of the right one, or a common name. The largest first."""
@@ -199,7 +201,7 @@ async def crowds(here: Here, keys: Keys, _: ProvinceReader) -> pair_views.Crowds
     "/duplicates/{duplicate_id}/decision",
     summary="Decide a suspected duplicate",
     response_model=pair_views.Duplicate,
-    responses=problems("not_found", "already_decided", "idempotency_key_missing", "idempotency_key_reused"),
+    responses=problems("already_decided"),
 )
 async def decision(
     duplicate_id: UUID,
@@ -223,7 +225,7 @@ async def decision(
     "/duplicates/{duplicate_id}/undo",
     summary="Take back the decision on a suspected duplicate",
     response_model=pair_views.Duplicate,
-    responses=problems("not_found", "not_decided", "idempotency_key_missing", "idempotency_key_reused"),
+    responses=problems("not_decided"),
 )
 async def undo(
     duplicate_id: UUID,

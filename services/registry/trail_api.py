@@ -6,9 +6,10 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.registry import trail
-from services.registry.calls import MAX_PAGE, Here, Keys, Officer, ProvinceReader, problems
+from services.registry.calls import MAX_PAGE, Here, Keys, Officer, ProvinceReader
 from services.registry.lookups import Known, look_up
 from services.registry.views import View
+from shared.openapi import problems
 
 router = APIRouter(prefix="/v1", tags=["registry"])
 
@@ -51,7 +52,7 @@ async def lookups(question: Question, request: Request, here: Here, keys: Keys, 
     return found
 
 
-@router.get("/access-trail", summary="Who looked at whom", response_model=Trail, responses=problems())
+@router.get("/access-trail", summary="Who looked at whom", response_model=Trail)
 async def access_trail(
     here: Here,
     _: ProvinceReader,

@@ -1,6 +1,6 @@
 """What the calls of grants have in common: who calls, how a body is read, what may be answered."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,20 +10,6 @@ from shared.security import Caller, Role
 from shared.web import Call, Context, allow, call, context
 
 MAX_PAGE = 500
-ANSWERS: dict[int | str, dict[str, Any]] = {
-    code: {"description": text, "content": {"application/problem+json": {}}}
-    for code, text in {
-        401: "No valid token.",
-        403: "The role may not do this.",
-        404: "Unknown, or of another district.",
-        422: "The call does not follow the contract; the parts are named.",
-        503: "The service cannot answer yet; try again.",
-    }.items()
-}
-REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"description": "No Idempotency-Key.", "content": {"application/problem+json": {}}},
-    409: {"description": "Refused by the rules; `code` says why.", "content": {"application/problem+json": {}}},
-}
 
 Here = Annotated[Context, Depends(context)]
 Writing = Annotated[Call, Depends(call)]

@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from typing_extensions import TypedDict
 
 from services.grants import programmes
-from services.grants.api.common import ANSWERS, REFUSED, Admin, Body, FiscalYear, Here, Reader, Sentence, Writing
+from services.grants.api.common import Admin, Body, FiscalYear, Here, Reader, Sentence, Writing
 from services.grants.assessing import InForce
 from services.grants.criteria import Programme, criteria
 from services.grants.tables import ProgrammeVersion
 from shared.events.district import GrantKind
 
-router = APIRouter(tags=["programmes"], responses=ANSWERS)
+router = APIRouter(tags=["programmes"])
 
 Kind = Annotated[GrantKind, Field(strict=False)]
 Months = Annotated[int, Field(ge=0, le=600)]
@@ -94,7 +94,7 @@ class ProgrammeView(TypedDict):
 @router.put(
     "/v1/programmes/{fiscal_year}",
     summary="Decide the criteria of a fiscal year",
-    responses={200: {"model": ProgrammeView}, **REFUSED},
+    responses={200: {"model": ProgrammeView}},
 )
 async def put_programme(fiscal_year: FiscalYear, who: Admin, writing: Writing, body: Decision) -> Response:
     """A new version, unless it says what is in force; open grants of the year are judged anew, decided ones are not."""
