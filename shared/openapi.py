@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from shared.sheets import MEDIA_TYPES
 from shared.web import IDEMPOTENCY_KEY, problem
 
 _METHODS = frozenset({"get", "put", "post", "delete", "patch"})
@@ -60,14 +61,20 @@ def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
     return documented
 
 
-def file_of(*media_types: str, description: str) -> dict[int | str, dict[str, Any]]:
-    """For `responses=`: a file, or another text that is no JSON."""
+def file_of(*media_types: str, description: str, like: str) -> dict[int | str, dict[str, Any]]:
+    """For `responses=`: a file, or another text that is no JSON, that begins like this."""
     return {
         200: {
             "description": description,
-            "content": {kind: {"schema": {"type": "string"}} for kind in media_types},
+            "content": {kind: {"schema": {"type": "string", "example": like}} for kind in media_types},
         }
     }
+
+
+def or_a_file() -> dict[int | str, dict[str, Any]]:
+    """For `responses=`: JSON, or where `format` asks for it the whole as a file."""
+    files = {kind: {"schema": {"type": "string", "example": "Kode;Kabupaten/kota"}} for kind in MEDIA_TYPES.values()}
+    return {200: {"description": "The page, or the file.", "content": files}}
 
 
 def _complete(document: dict[str, Any]) -> None:
@@ -162,7 +169,7 @@ def example(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
 
 def _of_type(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
     kind = schema.get("type")
-    if kind == "object":
+    if kind == "object" or "properties" in schema:
         return _object(schema, schemas)
     if kind == "array":
         items = schema.get("prefixItems") or [schema["items"]]

@@ -74,13 +74,13 @@ def context(request: Request) -> Context:
     return found
 
 
-_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="EdDSA or ES256; see `make token`.")
+BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="EdDSA or ES256; see `make token`.")
 
 
 def caller(
     request: Request,
     here: Annotated[Context, Depends(context)],
-    _: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,  # only for the OpenAPI document
+    _: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,  # only for the OpenAPI document
 ) -> Caller:
     """Who calls, by the bearer token. Raises Unauthenticated."""
     return here.verifier.verify(bearer_token(request))

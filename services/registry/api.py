@@ -92,7 +92,7 @@ async def beneficiaries(
     "/beneficiaries.{form}",
     summary="The same people as a file",
     response_class=Response,
-    responses=file_of(*MEDIA_TYPES.values(), description="The file."),
+    responses=file_of(*MEDIA_TYPES.values(), description="The file.", like="Kabupaten"),
 )
 async def export(
     form: Format,

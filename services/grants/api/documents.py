@@ -49,7 +49,9 @@ class DocumentsView(TypedDict):
 _LETTER: dict[str, Any] = {
     "response_class": Response,
     "responses": {
-        **file_of("text/html; charset=utf-8", "application/pdf", description="The letter, in Bahasa Indonesia."),
+        **file_of(
+            "text/html; charset=utf-8", "application/pdf", description="The letter, in Bahasa Indonesia.", like="Surat"
+        ),
         **problems("document_not_due", "letter_not_printable"),
     },
 }
