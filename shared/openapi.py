@@ -189,5 +189,6 @@ def _object(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, 
         try:
             found[name] = example(part, schemas)
         except NoExample as missing:
-            raise NoExample(f"{name}: {missing}") from None
+            if name in schema.get("required", ()):
+                raise NoExample(f"{name}: {missing}") from None
     return found

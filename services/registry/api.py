@@ -29,6 +29,7 @@ from shared.openapi import file_of, problems
 from shared.refusals import Refused
 from shared.replies import attachment, unsent
 from shared.security import Caller
+from shared.shapes import STORABLE
 from shared.sheets import MEDIA_TYPES, Format
 from shared.web import Call, Context, call
 
@@ -36,7 +37,7 @@ router = APIRouter(prefix="/v1", tags=["registry"])
 
 
 class Search(views.Wanted):
-    name: str = Field(min_length=2, max_length=200, examples=["siti"])
+    name: str = Field(min_length=2, max_length=200, pattern=STORABLE, examples=["siti"])
     sort: views.Sort = "name"
     after: UUID | None = None
     limit: int = Field(default=100, ge=1, le=MAX_PAGE)
@@ -46,13 +47,17 @@ class Decision(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     decision: Literal["same", "different"]
-    reason: str = Field(min_length=1, max_length=500, examples=["Sudah dicek ke kedua dinas: dua orang berbeda."])
+    reason: str = Field(
+        min_length=1, max_length=500, pattern=STORABLE, examples=["Sudah dicek ke kedua dinas: dua orang berbeda."]
+    )
 
 
 class Undoing(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    reason: str = Field(min_length=1, max_length=500, examples=["Keliru: tanggal lahir orang kedua salah ketik."])
+    reason: str = Field(
+        min_length=1, max_length=500, pattern=STORABLE, examples=["Keliru: tanggal lahir orang kedua salah ketik."]
+    )
 
 
 def _filters(
@@ -60,7 +65,9 @@ def _filters(
     status: Status | None = None,
     skill: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["sewing"])] = None,
     ppks_group: PpksGroup | None = None,
-    unit: Annotated[str | None, Query(max_length=200, description="The UPT, as written in the record.")] = None,
+    unit: Annotated[
+        str | None, Query(max_length=200, pattern=STORABLE, description="The UPT, as written in the record.")
+    ] = None,
 ) -> views.Wanted:
     """All but the name, which no path may hold."""
     return views.Wanted(district=district, status=status, skill=skill, ppks_group=ppks_group, unit=unit)

@@ -1,5 +1,6 @@
 """The growth class over HTTP: an officer's override with its history, and what another rule would change."""
 
+import json
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.api import Here, Reader, read_business
 from services.reporting.overrides import place, read_history, remove
-from services.reporting.rule_versions import RULES, GrowthRule, decode_candidate
+from services.reporting.rule_versions import FIRST, RULES, GrowthRule, decode_candidate
 from services.reporting.rules import GrowthClass
 from services.reporting.what_if import what_if
 from services.reporting.worklist_api import InForce, Writing, list_reader
@@ -27,14 +28,17 @@ router = APIRouter(tags=["growth"])
 ProvinceOfficer = Annotated[Caller, Depends(allow(Role.province_officer))]
 Admin = Annotated[Caller, Depends(allow(Role.admin))]
 ListReader = Annotated[Caller, Depends(list_reader)]
-Because = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+Because = Annotated[
+    str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$", examples=["Laporan September salah ketik."])
+]
 
 _CANDIDATE: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
-                "schema": msgspec.json.schema_components([GrowthRule], ref_template="{name}")[1]["GrowthRule"]
+                "example": json.loads(msgspec.json.encode(FIRST)) | {"version": max(RULES) + 1},
+                "schema": msgspec.json.schema_components([GrowthRule], ref_template="{name}")[1]["GrowthRule"],
             }
         },
     }

@@ -68,8 +68,16 @@ Today = Annotated[date, Depends(today)]
 InForce = Annotated[GrowthRule, Depends(growth_rule)]
 ListReader = Annotated[Caller, Depends(list_reader)]
 District = Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])]
-Person = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00]*$")]
-Note = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$", description="No name, NIK, address or phone.")]
+Person = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00]*$", examples=["ratna"])]
+Note = Annotated[
+    str,
+    Field(
+        max_length=500,
+        pattern=r"^[^\x00]*$",
+        description="No name, NIK, address or phone.",
+        examples=["Dikunjungi pada 5 November."],
+    ),
+]
 
 
 class Assignment(BaseModel):

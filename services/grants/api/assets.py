@@ -21,6 +21,7 @@ from shared.events.districts import DISTRICTS
 from shared.openapi import problems
 from shared.refusals import Refused
 from shared.security import Caller
+from shared.shapes import STORABLE
 
 router = APIRouter(tags=["assets"])
 
@@ -52,7 +53,7 @@ class Relocated(_Said):
     """`to`: the person who has it now; the hash is that of the new BAST."""
 
     to: Annotated[UUID, Field(strict=False)]
-    evidence_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    evidence_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["ab" * 32])]
 
 
 class Entry(TypedDict):
@@ -110,7 +111,7 @@ async def list_assets(
     condition: Condition | None = None,
     holder: UUID | None = None,
     grant: UUID | None = None,
-    serial: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    serial: Annotated[str | None, Query(min_length=1, max_length=200, pattern=STORABLE)] = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
 ) -> AssetsView:

@@ -47,7 +47,7 @@ class List(Body):
     district: District
     grant_ids: Annotated[
         list[Annotated[UUID, Field(strict=False)]],
-        Field(min_length=1, max_length=MAX_BATCH),
+        Field(min_length=1, max_length=MAX_BATCH, json_schema_extra={"uniqueItems": True}),
         AfterValidator(_each_once),
     ]
     total: PositiveRupiah

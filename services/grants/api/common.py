@@ -17,15 +17,17 @@ Reader = Annotated[Caller, Depends(allow(*Role))]
 Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer))]
 Admin = Annotated[Caller, Depends(allow(Role.admin))]
 FiscalYear = Annotated[int, Path(ge=2000, le=2100)]
-Year = Annotated[int, Field(ge=2000, le=2100)]
+Year = Annotated[int, Field(ge=2000, le=2100, examples=[2026])]
 DistrictCode = Annotated[str, Path(pattern=r"^[0-9]{4}$")]
-District = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
-Rupiah = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
-PositiveRupiah = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+District = Annotated[str, Field(pattern=r"^[0-9]{4}$", examples=["3522"])]
+Rupiah = Annotated[int, Field(ge=0, le=1_000_000_000_000, examples=[3_000_000])]
+PositiveRupiah = Annotated[int, Field(ge=1, le=1_000_000_000_000, examples=[3_000_000])]
 Funds = Annotated[Fund, Field(strict=False)]
 # PostgreSQL cannot keep the character U+0000.
-Sentence = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
-Remark = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+Sentence = Annotated[
+    str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$", examples=["Sudah dicek di lapangan."])
+]
+Remark = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$", examples=["Sudah dicek di lapangan."])]
 
 
 class Body(BaseModel):

@@ -58,8 +58,8 @@ class TrainingOutcome(Body):
     """`on`: the day it ended."""
 
     on: Annotated[date, Field(strict=False)]
-    sessions_planned: Annotated[int, Field(ge=1, le=1000)]
-    sessions_attended: Annotated[int, Field(ge=0, le=1000)]
+    sessions_planned: Annotated[int, Field(ge=1, le=1000, examples=[12])]
+    sessions_attended: Annotated[int, Field(ge=0, le=1000, examples=[11])]
     certificate: Annotated[Certificate, Field(strict=False)]
     note: Remark = ""
 
@@ -79,7 +79,7 @@ class MarketingOutcome(Body):
     on: Annotated[date, Field(strict=False)]
     venue: Annotated[Venue, Field(strict=False)]
     sales: Rupiah
-    orders: Annotated[int, Field(ge=0, le=1_000_000)]
+    orders: Annotated[int, Field(ge=0, le=1_000_000, examples=[40])]
     note: Remark = ""
 
     def said(self) -> Marketed:

@@ -18,17 +18,17 @@ from shared.events.district import GrantKind
 router = APIRouter(tags=["programmes"])
 
 Kind = Annotated[GrantKind, Field(strict=False)]
-Months = Annotated[int, Field(ge=0, le=600)]
-ItemName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Months = Annotated[int, Field(ge=0, le=600, examples=[6])]
+ItemName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$", examples=["Mesin jahit"])]
 
 
 class Decision(Body):
     """Everything is said, so that nothing changes by being left out; null means no limit."""
 
     kinds: Annotated[list[Kind], Field(min_length=1, max_length=len(GrantKind))]
-    max_desil: Annotated[int, Field(ge=1, le=10)] | None
-    min_age: Annotated[int, Field(ge=0, le=120)]
-    leaving_within_months: Annotated[int, Field(ge=0, le=24)]
+    max_desil: Annotated[int, Field(ge=1, le=10, examples=[4])] | None
+    min_age: Annotated[int, Field(ge=0, le=120, examples=[17])]
+    leaving_within_months: Annotated[int, Field(ge=0, le=24, examples=[3])]
     min_months_since_leaving: Months | None
     max_months_since_leaving: Months | None
     one_per_year: Annotated[list[Kind], Field(max_length=len(GrantKind))]

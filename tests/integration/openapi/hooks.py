@@ -8,12 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import schemathesis
-from schemathesis import AuthContext, Case, HookContext
+from schemathesis import AuthContext, HookContext
+from schemathesis import Case as AnyCase
 
 TOKENS: dict[str, str] = json.loads(os.environ["CALLS_TOKENS"])
 KNOWN: dict[str, list[str]] = json.loads(os.environ["CALLS_KNOWN"])
 KEY = "Idempotency-Key"
-MAY = (
+Case = AnyCase[Any]
+MAY: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"POST /v1/events", ("district_system",)),
     (r"GET /v1/receipts/", ("district_system", "district_officer")),
     (r"(PUT|POST) /v1/(budgets|programmes)/", ("admin",)),
