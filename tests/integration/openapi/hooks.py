@@ -64,12 +64,19 @@ def map_case(context: HookContext, case: Case) -> Case:
             case.path_parameters[name] = KNOWN[name][chosen(case, name, len(KNOWN[name]))]
     if isinstance(case.body, dict):
         case.body = known(case, case.body)
+    elif isinstance(case.body, list):
+        case.body = [known(case, each) if isinstance(each, dict) else each for each in case.body]
     return case
 
 
 def known(case: Case, body: dict[str, Any]) -> dict[str, Any]:
-    values = {name: KNOWN[name][chosen(case, name, len(KNOWN[name]))] for name in body if name in KNOWN}
-    found = {name: values[name] if isinstance(value, str) and name in values else value for name, value in body.items()}
+    pool = {name: some for name, some in KNOWN.items() if name != "to" or "assets" in case.operation.path}
+    found = {
+        name: pool[name][chosen(case, name, len(pool[name]))] if isinstance(value, str) and name in pool else value
+        for name, value in body.items()
+    }
     if "source" in found:
         found["source"] = f"/district/{KNOWN['district'][0]}/sistem"
+        found["type"] = KNOWN["type"][0]
+        found["time"] = "2026-11-05T09:00:00+07:00"
     return found

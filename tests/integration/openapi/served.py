@@ -5,7 +5,6 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 from msgspec.structs import replace
@@ -83,6 +82,7 @@ async def _people(database: Database, folder: Path) -> Known:
         "district": [BOJONEGORO],
         "event_id": ["e-later", "e-W-0001"],
         "kind": ["people"],
+        "type": ["berdaya.district.beneficiary-recorded.v1"],
     }
 
 
@@ -121,6 +121,7 @@ async def _grants(database: Database, folder: Path) -> Known:
         "fiscal_year": ["2026"],
         "district": [BOJONEGORO],
         "kind": ["requests"],
+        "type": ["berdaya.district.grant-requested.v1"],
     }
 
 
@@ -143,13 +144,10 @@ async def _businesses(database: Database, folder: Path) -> Known:
         "district": [BOJONEGORO],
         "month": ["2026-10"],
         "kind": ["income"],
+        "type": ["berdaya.district.income-reported.v1"],
     }
 
 
 def handed_on(known: Known, roles: Mapping[str, str]) -> dict[str, str]:
     """To the process that calls: see `hooks`."""
     return {"CALLS_KNOWN": json.dumps(known), "CALLS_TOKENS": json.dumps(roles)}
-
-
-def decoded(name: str) -> Any:
-    return json.loads(os.environ[name])
