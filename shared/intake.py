@@ -3,10 +3,12 @@
 It looks at the envelope only. What concerns the data is answered by receipt, as on Kafka.
 """
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import json
+from typing_extensions import TypedDict
 
 from shared import manifests
 from shared.database import run
@@ -24,14 +26,90 @@ from shared.events.envelope import (
     source_district,
     to_headers,
 )
+from shared.openapi import problems
 from shared.refusals import Refused
 from shared.security import Caller, Role
+from shared.shapes import Code, Count, EventId, EventType, Words
 from shared.web import Context, allow, context, problem
 
 MAX_EVENTS = 1000
 
 router = APIRouter(tags=["intake"])
 Here = Annotated[Context, Depends(context)]
+_EVENT = {
+    "type": "object",
+    "description": "CloudEvents 1.0; `data` as docs/events has it for each type.",
+    "required": ["specversion", "id", "source", "type", "time", "subject", "data"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "pattern": "^[!-~]{1,128}$", "example": "2026-000123"},
+        "source": {
+            "type": "string",
+            "pattern": "^/district/35[0-9]{2}/[a-z0-9-]{1,32}$",
+            "description": "Of the token's district.",
+        },
+        "type": {
+            "description": "One that this service takes.",
+            "enum": sorted(name for name, entry in CATALOGUE.items() if entry.family == "intake"),
+        },
+        "time": {"type": "string", "format": "date-time", "description": "Of the years 2000 to 2100."},
+        "subject": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+        "datacontenttype": {"const": "application/json"},
+        "data": {"type": "object"},
+    },
+}
+_SENT: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "2026-000123",
+    "source": "/district/3522/simdu",
+    "type": "berdaya.district.income-reported.v1",
+    "time": "2026-11-05T09:00:00+07:00",
+    "subject": "W-0001",
+    "datacontenttype": "application/json",
+    "data": {
+        "district_ref": "W-0001",
+        "month": "2026-10",
+        "revision": 1,
+        "turnover": 5_000_000,
+        "materials": 2_000_000,
+        "production": 500_000,
+        "wages": 0,
+        "employees": 1,
+        "orders": 12,
+        "asset_use": "in_use",
+    },
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            STRUCTURED: {"schema": _EVENT, "example": _SENT},
+            BATCH: {
+                "schema": {"type": "array", "items": _EVENT, "maxItems": MAX_EVENTS},
+                "example": [_SENT],
+            },
+        },
+    }
+}
+
+
+class Taken(TypedDict):
+    index: int
+    id: EventId
+    status: Literal["taken"]
+
+
+class Receipt(TypedDict):
+    """`reason` and `warnings` are stable codes; `deliveries`: how often the event came."""
+
+    event_id: EventId
+    event_type: EventType
+    verdict: receipts.Verdict
+    reason: Code
+    message: Words
+    warnings: list[str]
+    at: datetime
+    deliveries: Count
 
 
 class BadEvent(Exception):
@@ -43,7 +121,16 @@ class BadEvent(Exception):
         self.detail = detail
 
 
-@router.post("/v1/events", status_code=202, summary="Publish one event, or a batch of up to 1,000")
+@router.post(
+    "/v1/events",
+    status_code=202,
+    summary="Publish one event, or a batch of up to 1,000",
+    openapi_extra=_BODY,
+    responses={
+        202: {"model": list[Taken]},
+        **problems("invalid_request", "unknown_type", "district_mismatch", "unsupported_media_type"),
+    },
+)
 async def publish(
     request: Request, here: Here, who: Annotated[Caller, Depends(allow(Role.district_system))]
 ) -> Response:
@@ -69,7 +156,11 @@ async def publish(
     return Response(json.encode(taken), status_code=202, media_type="application/json")
 
 
-@router.get("/v1/receipts/{event_id:path}", summary="The verdict on one event of the asking district")
+@router.get(
+    "/v1/receipts/{event_id:path}",
+    summary="The verdict on one event of the asking district",
+    responses={200: {"model": Receipt}},
+)
 async def receipt(
     event_id: str,
     here: Here,

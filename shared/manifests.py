@@ -5,12 +5,14 @@ The comparison is never stored: it is computed from the inbox when it is asked f
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import Annotated, Any, NamedTuple
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
+from typing_extensions import TypedDict
 
 from shared.database import run, set_wise
 from shared.events import receipts
@@ -19,12 +21,15 @@ from shared.events.control import STREAMS, Comparison, Totals, bounds, day_of, d
 from shared.events.envelope import format_time, from_microseconds
 from shared.events.receipts import Answer, Verdict
 from shared.inbox import Handler
+from shared.openapi import problems
 from shared.refusals import Refused
 from shared.revisions import Mark, mark_of
 from shared.security import Caller
+from shared.shapes import DISTRICT, STORABLE, Count, District, EventId, Rupiah, Sha256, Source, Words
 from shared.web import Context, caller, context
 
 router = APIRouter(tags=["manifests"])
+MAX_PAGE = 500
 
 
 class Closed(NamedTuple):
@@ -47,6 +52,41 @@ class Closed(NamedTuple):
     @property
     def totals(self) -> Totals:
         return Totals(self.events, self.rupiah, self.sha256)
+
+
+class TotalsView(TypedDict):
+    count: Count
+    sum_rupiah: Rupiah
+    sha256: Sha256
+
+
+class ReceivedView(TotalsView):
+    """`verdicts`: how many of them read what."""
+
+    verdicts: dict[str, int]
+
+
+class ManifestView(TypedDict):
+    district: District
+    source: Source
+    stream: Annotated[str, Field(examples=["income-reported"])]
+    day: date
+    event_id: EventId
+    closed_at: datetime
+    verdict: Literal["complete", "differs"]
+    expected: TotalsView
+    received: ReceivedView
+    missing: int
+    extra: int
+    message: Words
+
+
+class ManifestsView(TypedDict):
+    """`next` goes into `after` for the following page; null on the last."""
+
+    day: date
+    manifests: list[ManifestView]
+    next: Annotated[str | None, Field(examples=["3522 income-reported /district/3522/simdu"])]
 
 
 class Compared(NamedTuple):
@@ -94,29 +134,47 @@ async def present_answer(session: AsyncSession, answer: Answer, *, district: str
     return compared[0].comparison.answer if compared else receipts.superseded("newer_manifest")
 
 
-@router.get("/v1/manifests", summary="Control totals of a day: what districts say they sent, and what came")
+@router.get(
+    "/v1/manifests",
+    summary="Control totals of a day: what districts say they sent, and what came",
+    responses={200: {"model": ManifestsView}, **problems("not_found")},
+)
 async def manifests(
     day: date,
     here: Annotated[Context, Depends(context)],
     who: Annotated[Caller, Depends(caller)],
-    district: Annotated[str | None, Query(pattern="^[0-9]{4}$", examples=["3522"])] = None,
+    district: Annotated[str | None, Query(pattern=DISTRICT, examples=["3522"])] = None,
+    after: Annotated[str, Query(max_length=300, pattern=STORABLE, description="The `next` of the page before.")] = "",
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
 ) -> Response:
     """Of this service's streams. A district sees its own only; another's is 404."""
     if district is not None and not who.sees(district):
         raise Refused("not_found")
     async with here.database.reading(still=True) as session:
-        found = await read_day(session, day, district or who.district)
-    return Response(msgspec.json.encode({"day": day, "manifests": found}), media_type="application/json")
+        found = await read_day(session, day, district or who.district, after=after, limit=limit + 1)
+    last = found[limit - 1] if len(found) > limit else None
+    following = last and " ".join(last[part] for part in ("district", "stream", "source"))
+    body = {"day": day, "manifests": found[:limit], "next": following}
+    return Response(msgspec.json.encode(body), media_type="application/json")
 
 
-async def read_day(session: AsyncSession, day: date, district: str | None) -> list[dict[str, Any]]:
-    """The manifests in force of a day, of one district or of all, each with what has come by now."""
+async def read_day(
+    session: AsyncSession, day: date, district: str | None, *, after: str = "", limit: int | None = None
+) -> list[dict[str, Any]]:
+    """The manifests in force of a day, of one district or of all, each with what has come by now.
+
+    After the one named by its district, stream and source.
+    """
+    named = dict(zip(("at", "stream", "source"), [*after.split(" ", 2), "", "", ""], strict=False))
     found = await run(
         session,
         f"SELECT {_COLUMNS} FROM manifest WHERE day = :day AND district = coalesce(:district, district) "
-        "ORDER BY district, source, stream",
+        "AND (district, stream, source) > (:at, :stream, :source) "
+        f"ORDER BY district, stream, source {'' if limit is None else 'LIMIT :limit'}",
         day=day.isoformat(),
         district=district,
+        **named,
+        **({} if limit is None else {"limit": limit}),
     )
     return [_shown(compared) for compared in await _compare(session, [Closed(*row) for row in found])]
 

@@ -11,12 +11,14 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from typing import Any, Literal
 
 import msgspec
 import uvicorn
 import uvloop
-from fastapi import FastAPI, Response
+from fastapi import Response
 from starlette.types import ASGIApp
+from typing_extensions import TypedDict
 
 from shared import intake, manifests, web
 from shared.consumer import Consumer, Deferred, Together
@@ -26,10 +28,12 @@ from shared.events.control import MANIFEST
 from shared.inbox import Handler, Inbox
 from shared.kafka import KafkaLog
 from shared.log import Log, LogUnavailable
+from shared.openapi import Application, file_of
 from shared.outbox import Relay, run_relay
 from shared.security import Verifier, WrongSecret, verifying_keys
 from shared.sessions import Sessions
 from shared.settings import Settings
+from shared.shapes import Count
 from shared.sockets import attentive, raise_file_limit
 from shared.telemetry import Metrics, kinds, logger, places
 
@@ -41,6 +45,27 @@ _GAUGES_SECONDS = 5.0
 _FAR_BEHIND_BATCHES = 5
 _FAULT_SECONDS = 20.0
 """A task that failed this long ago and not since has come back."""
+
+
+class Alive(TypedDict):
+    status: Literal["ok"]
+
+
+class Readiness(TypedDict):
+    """`degraded` still answers what it can. `behind`: records of the log not applied yet."""
+
+    status: Literal["ready", "degraded", "unavailable"]
+    database: Literal["ok", "away"]
+    log: Literal["ok", "away"]
+    waiting_out: dict[str, str]
+    gaps: list[str]
+    alarms: list[str]
+    behind: Count
+
+
+def _shown(model: type, *statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": model} for status in statuses or (200,)}
+
 
 Background = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -104,7 +129,7 @@ class Node:
         sessions = Sessions(keys, issuer=settings.issuer, public=settings.public)
         limited = self.database.within(web.DATABASE_SECONDS)
         self.context = web.Context(name, limited, log, verifier, sessions, self.metrics, self.logger)
-        self.app = FastAPI(title=title, version="1")
+        self.app = Application(title=title, version="1")
         self.served: ASGIApp = self.app
         """What the server is given: the application, or what a service puts in front of it."""
         web.install(self.app, self.context)
@@ -195,17 +220,30 @@ class Node:
                 await asyncio.wait_for(stopping.wait(), _GAUGES_SECONDS)
 
     def _add_probes(self) -> None:
-        @self.app.get("/health/live", tags=["health"])
+        @self.app.get("/health/live", tags=["health"], summary="Is the process there?", responses=_shown(Alive))
         async def live() -> dict[str, str]:
             return {"status": "ok"}
 
-        @self.app.get("/health/ready", tags=["health"])
+        @self.app.get(
+            "/health/ready",
+            tags=["health"],
+            summary="Can it answer, and is anything in its way? 503 while the database is away",
+            responses=_shown(Readiness, 200, 503),
+        )
         async def ready() -> Response:
             state = await self.readiness()
             fine = state["database"] == "ok"
             return Response(msgspec.json.encode(state), status_code=200 if fine else 503, media_type="application/json")
 
-        @self.app.get("/metrics", tags=["health"])
+        @self.app.get(
+            "/metrics",
+            tags=["health"],
+            summary="For Prometheus",
+            response_class=Response,
+            responses=file_of(
+                "text/plain; version=0.0.4; charset=utf-8", description="Its text format.", like="# HELP"
+            ),
+        )
         async def metrics() -> Response:
             return Response(self.metrics.expose(), media_type="text/plain; version=0.0.4")
 

@@ -22,6 +22,8 @@ from shared.security import Caller, Role, Unauthenticated, Verified, Verifier
 from shared.sessions import Due, Sessions, renewal
 from shared.telemetry import Metrics, kinds, places
 
+IDEMPOTENCY_KEY = "Idempotency-Key"
+_KEYS = ["7f3c9a52-6f0e-4c58-9d1b-2f1f6f0c8a11"]
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 """Of a call that takes a file, whose body goes to a file while it arrives; with what the form adds to it."""
@@ -86,13 +88,13 @@ def include(app: FastAPI, *routers: APIRouter) -> None:
         app.router.routes.extend(router.routes)
 
 
-_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="EdDSA or ES256; see `make token`.")
+BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="EdDSA or ES256; see `make token`.")
 
 
 async def caller(
     request: Request,
     here: Annotated[Context, Depends(context)],
-    _: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,  # only for the OpenAPI document
+    _: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,  # only for the OpenAPI document
 ) -> Caller:
     """Who calls, by the bearer token. Raises Unauthenticated."""
     return here.verifier.verify(bearer_token(request))
@@ -183,11 +185,9 @@ class Call:
 async def call(
     request: Request,
     here: Annotated[Context, Depends(context)],
-    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
+    idempotency_key: Annotated[str, Header(alias=IDEMPOTENCY_KEY, min_length=1, max_length=128, examples=_KEYS)],
 ) -> Call:
     """A writing call with its Idempotency-Key. Without one a retry would be a new call: refused."""
-    if not idempotency_key:
-        raise Refused("idempotency_key_missing")
     body = await request.body()
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))  # the same call through any door
     fingerprint = hashlib.sha256(b"\0".join((request.method.encode(), path.encode(), body))).hexdigest()
@@ -236,6 +236,8 @@ def install(app: FastAPI, here: Context) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
+        if any(found["loc"] == ("header", IDEMPOTENCY_KEY) and found["type"] == "missing" for found in error.errors()):
+            return problem("idempotency_key_missing")
         where = [{"at": ".".join(str(part) for part in found["loc"]), "why": found["type"]} for found in error.errors()]
         return problem("invalid_request", {"errors": where})
 

@@ -18,7 +18,6 @@ from services.registry.calls import (
     ProvinceOfficer,
     ProvinceReader,
     Reader,
-    problems,
 )
 from services.registry.duplicates import DecideDuplicate, UndoDecision, decide_duplicate, undo_decision
 from services.registry.keys import NikKeys
@@ -26,17 +25,19 @@ from services.registry.pairs import Because, State
 from shared.database import Database
 from shared.events.district import PpksGroup, Status
 from shared.events.districts import DISTRICTS
+from shared.openapi import file_of, problems
 from shared.refusals import Refused
 from shared.replies import attachment, unsent
 from shared.security import Caller
-from shared.sheets import Format
+from shared.shapes import STORABLE
+from shared.sheets import MEDIA_TYPES, Format
 from shared.web import Call, Context, call
 
 router = APIRouter(prefix="/v1", tags=["registry"])
 
 
 class Search(views.Wanted):
-    name: str = Field(min_length=2, max_length=200, examples=["siti"])
+    name: str = Field(min_length=2, max_length=200, pattern=STORABLE, examples=["siti"])
     sort: views.Sort = "name"
     after: UUID | None = None
     limit: int = Field(default=100, ge=1, le=MAX_PAGE)
@@ -46,13 +47,17 @@ class Decision(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     decision: Literal["same", "different"]
-    reason: str = Field(min_length=1, max_length=500, examples=["Sudah dicek ke kedua dinas: dua orang berbeda."])
+    reason: str = Field(
+        min_length=1, max_length=500, pattern=STORABLE, examples=["Sudah dicek ke kedua dinas: dua orang berbeda."]
+    )
 
 
 class Undoing(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    reason: str = Field(min_length=1, max_length=500, examples=["Keliru: tanggal lahir orang kedua salah ketik."])
+    reason: str = Field(
+        min_length=1, max_length=500, pattern=STORABLE, examples=["Keliru: tanggal lahir orang kedua salah ketik."]
+    )
 
 
 async def _filters(
@@ -60,7 +65,9 @@ async def _filters(
     status: Status | None = None,
     skill: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["sewing"])] = None,
     ppks_group: PpksGroup | None = None,
-    unit: Annotated[str | None, Query(max_length=200, description="The UPT, as written in the record.")] = None,
+    unit: Annotated[
+        str | None, Query(max_length=200, pattern=STORABLE, description="The UPT, as written in the record.")
+    ] = None,
 ) -> views.Wanted:
     """All but the name, which no path may hold."""
     return views.Wanted(district=district, status=status, skill=skill, ppks_group=ppks_group, unit=unit)
@@ -88,7 +95,12 @@ async def beneficiaries(
     return await _page(here, keys, who, wanted, sort=sort, after=after, limit=limit)
 
 
-@router.get("/beneficiaries.{form}", summary="The same people as a file", responses=problems("not_found"))
+@router.get(
+    "/beneficiaries.{form}",
+    summary="The same people as a file",
+    response_class=Response,
+    responses=file_of(*MEDIA_TYPES.values(), description="The file.", like="Kabupaten"),
+)
 async def export(
     form: Format,
     request: Request,
@@ -152,7 +164,6 @@ def _seen(who: Caller, wanted: views.Wanted) -> views.Wanted:
     "/beneficiaries/{beneficiary_id}",
     summary="One person, with the history of their status",
     response_model=views.WholeBeneficiary,
-    responses=problems("not_found"),
 )
 async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader) -> views.WholeBeneficiary:
     """404 when unknown, and when of another district."""
@@ -167,7 +178,6 @@ async def beneficiary(beneficiary_id: UUID, here: Here, keys: Keys, who: Reader)
     "/duplicates",
     summary="Suspected duplicates, in pages",
     response_model=pair_views.DuplicatePage,
-    responses=problems(),
 )
 async def duplicates(
     here: Here,
@@ -187,7 +197,6 @@ async def duplicates(
     "/duplicates/crowds",
     summary="What too many people share to be compared two by two",
     response_model=pair_views.Crowds,
-    responses=problems(),
 )
 async def crowds(here: Here, keys: Keys, _: ProvinceReader) -> pair_views.Crowds:
     """A NIK or a date of birth that somebody wrote for want of the right one, or a common name. The largest first."""
@@ -199,7 +208,7 @@ async def crowds(here: Here, keys: Keys, _: ProvinceReader) -> pair_views.Crowds
     "/duplicates/{duplicate_id}/decision",
     summary="Decide a suspected duplicate",
     response_model=pair_views.Duplicate,
-    responses=problems("not_found", "already_decided", "idempotency_key_missing", "idempotency_key_reused"),
+    responses=problems("already_decided"),
 )
 async def decision(
     duplicate_id: UUID,
@@ -223,7 +232,7 @@ async def decision(
     "/duplicates/{duplicate_id}/undo",
     summary="Take back the decision on a suspected duplicate",
     response_model=pair_views.Duplicate,
-    responses=problems("not_found", "not_decided", "idempotency_key_missing", "idempotency_key_reused"),
+    responses=problems("not_decided"),
 )
 async def undo(
     duplicate_id: UUID,

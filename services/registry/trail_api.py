@@ -6,9 +6,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.registry import trail
-from services.registry.calls import MAX_PAGE, Here, Keys, Officer, ProvinceReader, problems
+from services.registry.calls import MAX_PAGE, Here, Keys, Officer, ProvinceReader
 from services.registry.lookups import Known, look_up
 from services.registry.views import View
+from shared.openapi import problems
+from shared.shapes import STORABLE
 
 router = APIRouter(prefix="/v1", tags=["registry"])
 
@@ -16,7 +18,11 @@ router = APIRouter(prefix="/v1", tags=["registry"])
 class Question(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    nik: str = Field(pattern=r"^[0-9]{16}$", description="16 digits. Sent in the body, so that no log of paths has it.")
+    nik: str = Field(
+        examples=["3522014105900001"],
+        pattern=r"^[0-9]{16}$",
+        description="16 digits. Sent in the body, so that no log of paths has it.",
+    )
 
 
 class AccessShown(View):
@@ -51,11 +57,11 @@ async def lookups(question: Question, request: Request, here: Here, keys: Keys, 
     return found
 
 
-@router.get("/access-trail", summary="Who looked at whom", response_model=Trail, responses=problems())
+@router.get("/access-trail", summary="Who looked at whom", response_model=Trail)
 async def access_trail(
     here: Here,
     _: ProvinceReader,
-    sub: Annotated[str | None, Query(max_length=128, description="Of this caller alone.")] = None,
+    sub: Annotated[str | None, Query(max_length=128, pattern=STORABLE, description="Of this caller alone.")] = None,
     what: trail.What | None = None,
     since: Annotated[AwareDatetime | None, Query(description="From this moment on.")] = None,
     after: Annotated[int | None, Query(ge=1, description="The `next` of the page before.")] = None,

@@ -18,6 +18,7 @@ from services.registry.lives import past_of
 from services.registry.rules import PPKS_GROUPS
 from services.registry.tables import PERSON, person_of
 from shared.events.district import Disability, Ppks, PpksGroup, Sex, Status
+from shared.shapes import STORABLE
 
 
 class View(BaseModel):
@@ -100,8 +101,10 @@ class Wanted(BaseModel):
     status: Status | None = None
     skill: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["sewing"])
     ppks_group: PpksGroup | None = None
-    unit: str | None = Field(default=None, max_length=200, description="The UPT, as written in the record.")
-    name: str | None = Field(default=None, min_length=2, max_length=200, examples=["siti"])
+    unit: str | None = Field(
+        default=None, max_length=200, pattern=STORABLE, description="The UPT, as written in the record."
+    )
+    name: str | None = Field(default=None, min_length=2, max_length=200, pattern=STORABLE, examples=["siti"])
 
 
 Sort = Literal["id", "name", "-name", "birth_date", "-birth_date", "recorded_at", "-recorded_at"]

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security
+from fastapi.security import HTTPAuthorizationCredentials
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.dashboard import Lag, Snapshot, build
@@ -15,9 +16,10 @@ from services.reporting.rule_versions import FIRST, RULES, GrowthRule
 from services.reporting.rules import growth, month_index, month_name
 from services.reporting.stream import Streams
 from shared.database import Database, now, run
+from shared.openapi import file_of, problems
 from shared.refusals import Refused
 from shared.security import READERS, Caller, Role, Verified
-from shared.web import Context, context, who_is_signed_in
+from shared.web import BEARER, Context, context, who_is_signed_in
 
 LAST_EVENT_ID = "last-event-id"
 """With it a browser that comes again says which version it was told of last."""
@@ -26,7 +28,11 @@ router = APIRouter(tags=["dashboard"])
 Here = Annotated[Context, Depends(context)]
 
 
-async def reader(request: Request, here: Here) -> Verified:
+async def reader(
+    request: Request,
+    here: Here,
+    _: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,  # only for the OpenAPI document
+) -> Verified:
     return who_reads(request, here)
 
 
@@ -118,7 +124,17 @@ def _matches(known: str, tag: str) -> bool:
     return known == "*" or tag in [one.strip().removeprefix("W/") for one in known.split(",")]
 
 
-@router.get("/v1/dashboard/stream", summary="Server-sent events: which version of the dashboard is ready")
+@router.get(
+    "/v1/dashboard/stream",
+    summary="Server-sent events: which version of the dashboard is ready",
+    response_class=Response,
+    responses={
+        **file_of(
+            "text/event-stream; charset=utf-8", description="Until it ends.", like="id: 8\nevent: version\ndata: 8\n\n"
+        ),
+        **problems("too_many_streams"),
+    },
+)
 async def stream(
     who: Annotated[Verified, Depends(reader)],
     source: From,

@@ -1,5 +1,6 @@
 """The growth class over HTTP: an officer's override with its history, and what another rule would change."""
 
+import json
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.reporting.api import Here, Reader, read_business
 from services.reporting.overrides import place, read_history, remove
-from services.reporting.rule_versions import RULES, GrowthRule, decode_candidate
+from services.reporting.rule_versions import FIRST, RULES, GrowthRule, decode_candidate
 from services.reporting.rules import GrowthClass
 from services.reporting.what_if import what_if
 from services.reporting.worklist_api import InForce, Writing, list_reader
 from shared.database import Database, run
+from shared.openapi import problems
 from shared.refusals import Refused
 from shared.replies import private_json
 from shared.security import Caller, Role
@@ -26,14 +28,17 @@ router = APIRouter(tags=["growth"])
 ProvinceOfficer = Annotated[Caller, Depends(allow(Role.province_officer))]
 Admin = Annotated[Caller, Depends(allow(Role.admin))]
 ListReader = Annotated[Caller, Depends(list_reader)]
-Because = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+Because = Annotated[
+    str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$", examples=["Laporan September salah ketik."])
+]
 
 _CANDIDATE: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
-                "schema": msgspec.json.schema_components([GrowthRule], ref_template="{name}")[1]["GrowthRule"]
+                "example": json.loads(msgspec.json.encode(FIRST)) | {"version": max(RULES) + 1},
+                "schema": msgspec.json.schema_components([GrowthRule], ref_template="{name}")[1]["GrowthRule"],
             }
         },
     }
@@ -56,7 +61,11 @@ class Removal(BaseModel):
     reason: Because
 
 
-@router.post("/v1/businesses/{beneficiary_id}/override", summary="A class in place of the computed one, until a month")
+@router.post(
+    "/v1/businesses/{beneficiary_id}/override",
+    summary="A class in place of the computed one, until a month",
+    responses=problems("no_report", "until_out_of_range"),
+)
 async def post_override(
     beneficiary_id: UUID, who: ProvinceOfficer, writing: Writing, rule: InForce, body: Placing
 ) -> Response:
@@ -77,7 +86,11 @@ async def post_override(
     return await writing.once(who, work)
 
 
-@router.post("/v1/businesses/{beneficiary_id}/override/remove", summary="The computed class counts again")
+@router.post(
+    "/v1/businesses/{beneficiary_id}/override/remove",
+    summary="The computed class counts again",
+    responses=problems("no_override"),
+)
 async def post_removal(
     beneficiary_id: UUID, who: ProvinceOfficer, writing: Writing, rule: InForce, body: Removal
 ) -> Response:
@@ -109,7 +122,11 @@ async def rules(_: Reader, rule: InForce) -> Response:
     return private_json({"in_force": rule.version, "rules": list(RULES.values())})
 
 
-@router.get("/v1/growth/what-if", summary="What would change under another version of the rule")
+@router.get(
+    "/v1/growth/what-if",
+    summary="What would change under another version of the rule",
+    responses=problems("not_found"),
+)
 async def compare_version(_: Admin, here: Here, rule: Annotated[int, Query(ge=1)]) -> Response:
     """Nothing is changed. 404 when there is no such version."""
     if rule not in RULES:

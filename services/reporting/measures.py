@@ -13,6 +13,7 @@ from services.reporting.value import read_value
 from services.reporting.value_rules import After, By
 from shared.database import now
 from shared.events.districts import DISTRICTS
+from shared.openapi import problems
 from shared.refusals import Refused
 from shared.security import Role
 from shared.web import Context, context
@@ -31,7 +32,11 @@ async def freshness(who: Reader, source: From, here: Here) -> Response:
     return _answer({**await _standing(source), "silent_after_days": SILENT_DAYS, "districts": districts})
 
 
-@router.get("/v1/value", summary="Monthly net profit and jobs per rupiah granted, some months after the handover")
+@router.get(
+    "/v1/value",
+    summary="Monthly net profit and jobs per rupiah granted, some months after the handover",
+    responses=problems("not_found"),
+)
 async def value(
     who: Reader,
     source: From,

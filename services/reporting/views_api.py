@@ -23,6 +23,7 @@ from services.reporting.worklist_rules import jakarta_day
 from shared.database import Database, now
 from shared.events.district import AssetUse, Disability, GrantKind, PpksGroup, Sex, Status
 from shared.events.districts import DISTRICTS
+from shared.openapi import or_a_file, problems
 from shared.pages.wording import Language, Words
 from shared.refusals import Refused
 from shared.replies import attachment, private_json, unsent
@@ -64,7 +65,11 @@ def seen(who: Caller, district: str | None) -> str | None:
     return district
 
 
-@router.get("/v1/public/dashboard", summary="The newest public release, also of an older month; for everybody")
+@router.get(
+    "/v1/public/dashboard",
+    summary="The newest public release, also of an older month; for everybody",
+    responses=problems("not_found"),
+)
 async def public_dashboard(here: Here, month: MonthQuery = None) -> Response:
     """Frozen, with `<5` or `<10` for every number that is hidden. Each release stays at `/public/YYYY-MM-DD.json`."""
     async with here.database.reading() as session:
@@ -75,7 +80,9 @@ async def public_dashboard(here: Here, month: MonthQuery = None) -> Response:
     return Response(published(release), media_type="application/json", headers=headers)
 
 
-@router.get("/v1/views/{cut}", summary="People, growth and one month's income, cut in one way")
+@router.get(
+    "/v1/views/{cut}", summary="People, growth and one month's income, cut in one way", responses=problems("not_found")
+)
 async def view(
     who: Reader, here: Here, cut: Annotated[CutName, Path()], month: MonthQuery = None, district: District = None
 ) -> Response:
@@ -106,7 +113,11 @@ async def view(
     )
 
 
-@router.get("/v1/series", summary="Month after month, each beside the same month of the year before")
+@router.get(
+    "/v1/series",
+    summary="Month after month, each beside the same month of the year before",
+    responses=problems("not_found"),
+)
 async def series(
     who: Reader, here: Here, district: District = None, months: Annotated[int, Query(ge=1, le=MAX_MONTHS)] = 36
 ) -> Response:
@@ -117,7 +128,9 @@ async def series(
     return private_json({"district": district, "items": items})
 
 
-@router.get("/v1/years", summary="Fiscal year after fiscal year: grants, money, income")
+@router.get(
+    "/v1/years", summary="Fiscal year after fiscal year: grants, money, income", responses=problems("not_found")
+)
 async def years(who: Reader, here: Here, district: District = None) -> Response:
     """Of the province, or of one `district`, oldest first."""
     district = seen(who, district)
@@ -126,7 +139,11 @@ async def years(who: Reader, here: Here, district: District = None) -> Response:
     return private_json({"district": district, "items": items})
 
 
-@router.get("/v1/businesses", summary="The people or reports behind a number, in pages")
+@router.get(
+    "/v1/businesses",
+    summary="The people or reports behind a number, in pages",
+    responses={**or_a_file(), **problems("not_found")},
+)
 async def businesses(
     who: Official,
     here: Here,
@@ -179,7 +196,9 @@ async def businesses(
         return _page(await read(session, cursor, limit))
 
 
-@router.get("/v1/grants", summary="The grants behind a number, in pages")
+@router.get(
+    "/v1/grants", summary="The grants behind a number, in pages", responses={**or_a_file(), **problems("not_found")}
+)
 async def grants(
     who: Official,
     here: Here,

@@ -29,10 +29,12 @@ from services.reporting.worklist_lines import (
 from services.reporting.worklist_rules import Reason, jakarta_day
 from shared.database import Database, now, run
 from shared.events.districts import DISTRICTS
+from shared.openapi import or_a_file, problems
 from shared.pages.wording import Language
 from shared.refusals import Refused
 from shared.replies import attachment, private_json, unsent
 from shared.security import Caller, Role
+from shared.shapes import STORABLE
 from shared.sheets import Format
 from shared.web import Call, allow, call
 
@@ -69,8 +71,16 @@ Today = Annotated[date, Depends(today)]
 InForce = Annotated[GrowthRule, Depends(growth_rule)]
 ListReader = Annotated[Caller, Depends(list_reader)]
 District = Annotated[str | None, Query(pattern=r"^[0-9]{4}$", examples=["3522"])]
-Person = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00]*$")]
-Note = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$", description="No name, NIK, address or phone.")]
+Person = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00]*$", examples=["ratna"])]
+Note = Annotated[
+    str,
+    Field(
+        max_length=500,
+        pattern=r"^[^\x00]*$",
+        description="No name, NIK, address or phone.",
+        examples=["Dikunjungi pada 5 November."],
+    ),
+]
 
 
 class Assignment(BaseModel):
@@ -98,16 +108,24 @@ def filters_for(who: Caller, district: str | None, reason: Reason | None, owner:
     return Filters(district or who.district, reason, owner)
 
 
-@router.get("/v1/worklist", summary="Who needs attention and why, a page at a time, or all as a file")
+@router.get(
+    "/v1/worklist",
+    summary="Who needs attention and why, a page at a time, or all as a file",
+    responses={**or_a_file(), **problems("not_found")},
+)
 async def worklist(
     who: ListReader,
     here: Here,
     day: Today,
     district: District = None,
     reason: Reason | None = None,
-    owner: Annotated[str | None, Query(max_length=128, description="Empty: what nobody sees to.")] = None,
+    owner: Annotated[
+        str | None, Query(max_length=128, pattern=STORABLE, description="Empty: what nobody sees to.")
+    ] = None,
     sort: Sort = "since",
-    cursor: Annotated[str | None, Query(max_length=500, description="The `next` of the page before.")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=500, pattern=STORABLE, description="The `next` of the page before.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
     format: Annotated[Format | None, Query(description="All lines as one file, without pages.")] = None,
     lang: Annotated[Language, Query(description="Of the file.")] = "id",
@@ -167,7 +185,11 @@ async def history(beneficiary_id: UUID, who: ListReader, here: Here) -> Response
     return private_json({"beneficiary_id": beneficiary_id, "items": items, "confirmed": confirmed})
 
 
-@router.put("/v1/worklist/{beneficiary_id}/{reason}", summary="Who sees to a line, until when, with a note")
+@router.put(
+    "/v1/worklist/{beneficiary_id}/{reason}",
+    summary="Who sees to a line, until when, with a note",
+    responses=problems("not_on_worklist"),
+)
 async def put_assignment(
     beneficiary_id: UUID, reason: Reason, who: Officer, writing: Writing, day: Today, body: Assignment
 ) -> Response:
@@ -180,7 +202,11 @@ async def put_assignment(
     return await writing.once(who, work)
 
 
-@router.post("/v1/worklist/{beneficiary_id}/suspicious_report/confirm", summary="The suspicious turnover is right")
+@router.post(
+    "/v1/worklist/{beneficiary_id}/suspicious_report/confirm",
+    summary="The suspicious turnover is right",
+    responses=problems("not_on_worklist"),
+)
 async def confirm_report(
     beneficiary_id: UUID, who: Officer, writing: Writing, rule: InForce, day: Today, body: Confirmation
 ) -> Response:

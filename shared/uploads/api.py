@@ -2,23 +2,29 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
+from typing_extensions import TypedDict
 
 from shared.events.districts import DISTRICTS
-from shared.events.receipts import Sentence
+from shared.events.receipts import Sentence, Verdict
+from shared.openapi import file_of, problems
 from shared.refusals import Refused
 from shared.security import Caller, Role
+from shared.shapes import DISTRICT, Code, Count, District, Sha256, Sub, Words
 from shared.uploads import store, templates
 from shared.uploads.columns import Kind
 from shared.uploads.store import File
 from shared.web import Context, allow, context, problem
 
-_YES = frozenset({"true", "1", "on", "yes", "ya"})
+_YES = ("true", "1", "on", "yes", "ya")
+_NO = ("", "false", "0", "off", "no", "tidak")
 MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -32,11 +38,21 @@ _FORM = {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "CSV or XLSX, by its content."},
-                        "district": {"type": "string", "description": "Of a province officer: whose rows they are."},
-                        "dry_run": {"type": "string", "description": "`true`: judge it, and send nothing."},
-                        "partial": {
+                        "file": {
                             "type": "string",
+                            "format": "binary",
+                            "description": "CSV or XLSX, by its content.",
+                            "example": "nomor;revisi;nama",
+                        },
+                        "district": {
+                            "type": "string",
+                            "pattern": DISTRICT,
+                            "description": "Of a province officer: whose rows they are.",
+                            "example": "3522",
+                        },
+                        "dry_run": {"enum": [*_YES, *_NO], "description": "`true`: judge it, and send nothing."},
+                        "partial": {
+                            "enum": [*_YES, *_NO],
                             "description": "`true`: send the valid rows and name the others; else all or none.",
                         },
                     },
@@ -51,6 +67,64 @@ _NO_FILE = {"at": "file", "why": "missing"}
 Here = Annotated[Context, Depends(context)]
 Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer))]
 Reader = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer, Role.auditor, Role.admin))]
+
+
+class Rows(TypedDict):
+    read: Count
+    refused: Count
+    sent: Count
+
+
+class Upload(TypedDict):
+    """`mode`: only judged (`check`), `all` rows or none, or the `valid` ones. `by`: the `sub` of who sent it."""
+
+    upload_id: UUID
+    kind: Annotated[str, Field(examples=["income"])]
+    district: District
+    mode: Literal["check", "all", "valid"]
+    state: Literal["received", "checking", "sending", "checked", "refused", "sent"]
+    message: Words
+    at: datetime
+    by: Sub
+    sha256: Sha256
+    rows: Rows
+    errors_total: Count
+
+
+class Told(TypedDict):
+    """What a row's event was answered, where it was not simply accepted."""
+
+    row: Count
+    verdict: Verdict
+    reason: Code
+    message: Words
+
+
+class WrongRow(TypedDict):
+    """What is wrong in a row, and its cure."""
+
+    row: Annotated[int | None, Field(examples=[3])]
+    column: Annotated[str | None, Field(examples=["nik"])]
+    code: Annotated[str, Field(examples=["invalid_nik"])]
+    message: Words
+
+
+class WholeUpload(Upload):
+    """`answers`: how many of the rows' events were answered what; `pending` are those not answered yet."""
+
+    answers: dict[str, int]
+    told: list[Told]
+    errors: list[WrongRow]
+
+
+class Uploads(TypedDict):
+    """`next` goes into `after` for the following page; null on the last."""
+
+    items: list[Upload]
+    next: UUID | None
+
+
+_LOCATION = {"Location": {"description": "Where to follow it.", "schema": {"type": "string"}}}
 
 
 class Missing(Exception):
@@ -71,14 +145,28 @@ def routes(kinds: Mapping[str, Kind], came: Callable[[], None]) -> APIRouter:
             raise Refused("not_found")
         return kinds[kind]
 
-    @router.get("/v1/uploads/templates/{kind}.{form}", summary="The file to fill in")
+    @router.get(
+        "/v1/uploads/templates/{kind}.{form}",
+        summary="The file to fill in",
+        response_class=Response,
+        responses=file_of(*MEDIA_TYPES.values(), description="With headings alone.", like="nomor;revisi;nama"),
+    )
     async def template(kind: str, form: Literal["csv", "xlsx"], _: Reader) -> Response:
         """With headings alone; the XLSX file has a sheet beside that says what goes where."""
         content = templates.write(known(kind), form)
         named = {"Content-Disposition": f'attachment; filename="templat-{kind}.{form}"'}
         return Response(content, media_type=MEDIA_TYPES[form], headers=named)
 
-    @router.post("/v1/uploads/{kind}", status_code=202, summary="Send a file of rows", openapi_extra=_FORM)
+    @router.post(
+        "/v1/uploads/{kind}",
+        status_code=202,
+        summary="Send a file of rows",
+        openapi_extra=_FORM,
+        responses={
+            202: {"model": WholeUpload, "headers": _LOCATION},
+            **problems("invalid_request", "too_many_uploads"),
+        },
+    )
     async def send(kind: str, request: Request, here: Here, who: Officer) -> Response:
         """202 once the file is kept durably, with where to follow it. Its rows are judged, then all are sent or none,
         unless the form says otherwise. The same file again is the same upload: it takes no Idempotency-Key. 409
@@ -97,12 +185,16 @@ def routes(kinds: Mapping[str, Kind], came: Callable[[], None]) -> APIRouter:
         # Relative to the call itself, which may have come through a door with a prefix.
         return _json(await show(here, file.upload_id), 202, {"Location": str(file.upload_id)})
 
-    @router.get("/v1/uploads/{upload_id}", summary="What became of an upload")
+    @router.get("/v1/uploads/{upload_id}", summary="What became of an upload", responses={200: {"model": WholeUpload}})
     async def one(upload_id: UUID, here: Here, who: Reader) -> Response:
         """How far it is, what is wrong with which row, and once it is sent, what the events were answered."""
         return _json(await show(here, upload_id, who))
 
-    @router.get("/v1/uploads", summary="The newest uploads, in pages")
+    @router.get(
+        "/v1/uploads",
+        summary="The newest uploads, in pages",
+        responses={200: {"model": Uploads}, **problems("not_found")},
+    )
     async def newest(
         here: Here,
         who: Reader,
@@ -145,7 +237,11 @@ def read_form(kind: str, form: FormData, who: Caller) -> tuple[File, UploadFile]
 
 
 def _is_yes(form: FormData, name: str) -> bool:
-    return str(form.get(name, "")).strip().lower() in _YES
+    """Raises Missing for another word: who meant a dry run and wrote it otherwise must not have it all sent."""
+    said = [str(value).strip().lower() for value in form.getlist(name)] or [""]
+    if len(said) > 1 or said[0] not in (*_YES, *_NO):
+        raise Missing(name, "neither_yes_nor_no")
+    return said[0] in _YES
 
 
 async def show(here: Context, upload_id: UUID, who: Caller | None = None) -> dict[str, Any]:

@@ -14,14 +14,16 @@ from sqlmodel import col
 from typing_extensions import TypedDict
 
 from services.grants import keeping
-from services.grants.api.common import ANSWERS, MAX_PAGE, REFUSED, Body, Here, Officer, Reader, Remark, Rupiah, Writing
+from services.grants.api.common import MAX_PAGE, Body, Here, Officer, Reader, Remark, Rupiah, Writing
 from services.grants.rules import AssetStatus, Condition, serial_key
 from services.grants.tables import Asset, AssetStep, Beneficiary, Grant, Handover
 from shared.events.districts import DISTRICTS
+from shared.openapi import problems
 from shared.refusals import Refused
 from shared.security import Caller
+from shared.shapes import STORABLE
 
-router = APIRouter(tags=["assets"], responses=ANSWERS)
+router = APIRouter(tags=["assets"])
 
 _STATE = Annotated[Condition, Field(strict=False)]
 
@@ -51,7 +53,7 @@ class Relocated(_Said):
     """`to`: the person who has it now; the hash is that of the new BAST."""
 
     to: Annotated[UUID, Field(strict=False)]
-    evidence_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    evidence_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["ab" * 32])]
 
 
 class Entry(TypedDict):
@@ -100,7 +102,7 @@ class AssetsView(TypedDict):
     next: UUID | None
 
 
-@router.get("/v1/assets", summary="Assets, a page at a time")
+@router.get("/v1/assets", summary="Assets, a page at a time", responses=problems("not_found"))
 async def list_assets(
     who: Reader,
     here: Here,
@@ -109,7 +111,7 @@ async def list_assets(
     condition: Condition | None = None,
     holder: UUID | None = None,
     grant: UUID | None = None,
-    serial: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    serial: Annotated[str | None, Query(min_length=1, max_length=200, pattern=STORABLE)] = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
 ) -> AssetsView:
@@ -151,10 +153,11 @@ async def get_asset(asset_id: UUID, who: Reader, here: Here) -> AssetView:
         return await _one(session, who, asset)
 
 
-_STEP: dict[str, Any] = {"responses": {200: {"model": AssetView}, **REFUSED}}
+def _step(*codes: str) -> dict[str, Any]:
+    return {"responses": {200: {"model": AssetView}, **problems("illegal_transition", *codes)}}
 
 
-@router.post("/v1/assets/{asset_id}/condition", summary="In which condition it was seen", **_STEP)
+@router.post("/v1/assets/{asset_id}/condition", summary="In which condition it was seen", **_step())
 async def condition(asset_id: UUID, who: Officer, writing: Writing, body: Seen) -> Response:
     async def work(session: AsyncSession) -> AssetView:
         return await _one(
@@ -164,7 +167,7 @@ async def condition(asset_id: UUID, who: Officer, writing: Writing, body: Seen) 
     return await writing.once(who, work)
 
 
-@router.post("/v1/assets/{asset_id}/repair", summary="It was repaired, at a cost", **_STEP)
+@router.post("/v1/assets/{asset_id}/repair", summary="It was repaired, at a cost", **_step())
 async def repair(asset_id: UUID, who: Officer, writing: Writing, body: Repaired) -> Response:
     async def work(session: AsyncSession) -> AssetView:
         asset = await keeping.repair(session, who, asset_id, body.remarked(), now_in=body.condition, cost=body.cost)
@@ -173,7 +176,11 @@ async def repair(asset_id: UUID, who: Officer, writing: Writing, body: Repaired)
     return await writing.once(who, work)
 
 
-@router.post("/v1/assets/{asset_id}/relocate", summary="It is in another person's hands", **_STEP)
+@router.post(
+    "/v1/assets/{asset_id}/relocate",
+    summary="It is in another person's hands",
+    **_step("already_there", "serial_elsewhere", "consent_withdrawn", "duplicate_suspected"),
+)
 async def relocate(asset_id: UUID, who: Officer, writing: Writing, body: Relocated) -> Response:
     async def work(session: AsyncSession) -> AssetView:
         asset = await keeping.relocate(
@@ -184,7 +191,7 @@ async def relocate(asset_id: UUID, who: Officer, writing: Writing, body: Relocat
     return await writing.once(who, work)
 
 
-@router.post("/v1/assets/{asset_id}/return", summary="It is back with the district", **_STEP)
+@router.post("/v1/assets/{asset_id}/return", summary="It is back with the district", **_step())
 async def give_back(asset_id: UUID, who: Officer, writing: Writing, body: Seen) -> Response:
     async def work(session: AsyncSession) -> AssetView:
         return await _one(

@@ -11,8 +11,6 @@ from typing_extensions import TypedDict
 
 from services.grants import batches
 from services.grants.api.common import (
-    ANSWERS,
-    REFUSED,
     Body,
     District,
     Funds,
@@ -25,11 +23,12 @@ from services.grants.api.common import (
 )
 from services.grants.rules import ROLES
 from services.grants.tables import Batch
+from shared.openapi import problems
 from shared.refusals import Refused
 from shared.security import Caller, Role
 from shared.web import allow
 
-router = APIRouter(tags=["batches"], responses=ANSWERS)
+router = APIRouter(tags=["batches"])
 
 MAX_BATCH = 2000
 Approver = Annotated[Caller, Depends(allow(*(Role(role) for role in sorted(ROLES["approve"]))))]
@@ -48,7 +47,7 @@ class List(Body):
     district: District
     grant_ids: Annotated[
         list[Annotated[UUID, Field(strict=False)]],
-        Field(min_length=1, max_length=MAX_BATCH),
+        Field(min_length=1, max_length=MAX_BATCH, json_schema_extra={"uniqueItems": True}),
         AfterValidator(_each_once),
     ]
     total: PositiveRupiah
@@ -69,7 +68,12 @@ class BatchView(TypedDict):
 
 
 @router.post(
-    "/v1/batches", summary="Approve a list of grants, all or none", responses={200: {"model": BatchView}, **REFUSED}
+    "/v1/batches",
+    summary="Approve a list of grants, all or none",
+    responses={
+        200: {"model": BatchView},
+        **problems("not_found", "batch_refused", "total_mismatch", "budget_exceeded"),
+    },
 )
 async def approve_batch(who: Approver, writing: Writing, body: List) -> Response:
     """All verified, of one district and fiscal year, adding up to `total`.

@@ -15,9 +15,7 @@ from typing_extensions import TypedDict
 
 from services.grants import budgets
 from services.grants.api.common import (
-    ANSWERS,
     MAX_PAGE,
-    REFUSED,
     Admin,
     Body,
     District,
@@ -34,9 +32,10 @@ from services.grants.api.common import (
 from services.grants.rules import Fund
 from services.grants.tables import Budget, Entry
 from shared.events.districts import DISTRICTS
+from shared.openapi import problems
 from shared.refusals import Refused
 
-router = APIRouter(tags=["budgets"], responses=ANSWERS)
+router = APIRouter(tags=["budgets"])
 
 
 class Amount(Body):
@@ -123,7 +122,7 @@ class LedgerView(TypedDict):
 @router.put(
     "/v1/budgets/{fiscal_year}/{district}",
     summary="Set the budget of a district",
-    responses={200: {"model": BudgetView}, **REFUSED},
+    responses={200: {"model": BudgetView}, **problems("budget_below_committed", "budget_too_large")},
 )
 async def put_budget(
     fiscal_year: FiscalYear, district: DistrictCode, who: Admin, writing: Writing, body: Amount
@@ -141,7 +140,10 @@ async def put_budget(
 @router.post(
     "/v1/budgets/{fiscal_year}/moves",
     summary="Move budget from one district to another",
-    responses={200: {"model": MovedView}, **REFUSED},
+    responses={
+        200: {"model": MovedView},
+        **problems("same_district", "budget_below_committed", "budget_too_large"),
+    },
 )
 async def move(fiscal_year: FiscalYear, who: Admin, writing: Writing, body: Move) -> Response:
     """Both budgets change or neither; the giving one never below what it has committed."""

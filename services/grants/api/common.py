@@ -1,6 +1,6 @@
 """What the calls of grants have in common: who calls, how a body is read, what may be answered."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,20 +10,6 @@ from shared.security import Caller, Role
 from shared.web import Call, Context, allow, call, context
 
 MAX_PAGE = 500
-ANSWERS: dict[int | str, dict[str, Any]] = {
-    code: {"description": text, "content": {"application/problem+json": {}}}
-    for code, text in {
-        401: "No valid token.",
-        403: "The role may not do this.",
-        404: "Unknown, or of another district.",
-        422: "The call does not follow the contract; the parts are named.",
-        503: "The service cannot answer yet; try again.",
-    }.items()
-}
-REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"description": "No Idempotency-Key.", "content": {"application/problem+json": {}}},
-    409: {"description": "Refused by the rules; `code` says why.", "content": {"application/problem+json": {}}},
-}
 
 Here = Annotated[Context, Depends(context)]
 Writing = Annotated[Call, Depends(call)]
@@ -31,15 +17,17 @@ Reader = Annotated[Caller, Depends(allow(*Role))]
 Officer = Annotated[Caller, Depends(allow(Role.district_officer, Role.province_officer))]
 Admin = Annotated[Caller, Depends(allow(Role.admin))]
 FiscalYear = Annotated[int, Path(ge=2000, le=2100)]
-Year = Annotated[int, Field(ge=2000, le=2100)]
+Year = Annotated[int, Field(ge=2000, le=2100, examples=[2026])]
 DistrictCode = Annotated[str, Path(pattern=r"^[0-9]{4}$")]
-District = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
-Rupiah = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
-PositiveRupiah = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+District = Annotated[str, Field(pattern=r"^[0-9]{4}$", examples=["3522"])]
+Rupiah = Annotated[int, Field(ge=0, le=1_000_000_000_000, examples=[3_000_000])]
+PositiveRupiah = Annotated[int, Field(ge=1, le=1_000_000_000_000, examples=[3_000_000])]
 Funds = Annotated[Fund, Field(strict=False)]
 # PostgreSQL cannot keep the character U+0000.
-Sentence = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
-Remark = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+Sentence = Annotated[
+    str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$", examples=["Sudah dicek di lapangan."])
+]
+Remark = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$", examples=["Sudah dicek di lapangan."])]
 
 
 class Body(BaseModel):

@@ -11,13 +11,14 @@ from sqlmodel import col
 from typing_extensions import TypedDict
 
 from services.grants import documents, paper
-from services.grants.api.common import ANSWERS, MAX_PAGE, REFUSED, Here, Officer
+from services.grants.api.common import MAX_PAGE, Here, Officer
 from services.grants.rules import DocumentKind
 from services.grants.tables import Document
 from shared.events.districts import DISTRICTS
+from shared.openapi import file_of, problems
 from shared.refusals import Refused
 
-router = APIRouter(tags=["documents"], responses=ANSWERS)
+router = APIRouter(tags=["documents"])
 
 
 class Form(StrEnum):
@@ -48,8 +49,10 @@ class DocumentsView(TypedDict):
 _LETTER: dict[str, Any] = {
     "response_class": Response,
     "responses": {
-        200: {"description": "The letter, in Bahasa Indonesia.", "content": {"text/html": {}, "application/pdf": {}}},
-        409: REFUSED[409],
+        **file_of(
+            "text/html; charset=utf-8", "application/pdf", description="The letter, in Bahasa Indonesia.", like="Surat"
+        ),
+        **problems("document_not_due", "letter_not_printable"),
     },
 }
 
@@ -69,7 +72,7 @@ async def get_letter(grant_id: UUID, kind: DocumentKind, form: Form, who: Office
     return Response(content, media_type="application/pdf", headers=headers)
 
 
-@router.get("/v1/documents", summary="The numbers given to letters, a page at a time")
+@router.get("/v1/documents", summary="The numbers given to letters, a page at a time", responses=problems("not_found"))
 async def list_documents(
     who: Officer,
     here: Here,

@@ -15,9 +15,7 @@ from typing_extensions import TypedDict
 
 from services.grants import commands, outcomes
 from services.grants.api.common import (
-    ANSWERS,
     MAX_PAGE,
-    REFUSED,
     Body,
     Funds,
     Here,
@@ -34,11 +32,12 @@ from services.grants.rules import ROLES, Certificate, GrantStatus, Venue
 from services.grants.tables import COMMITTED, PAID, Grant, Handover, Outcome, Step
 from shared.events.district import GrantKind
 from shared.events.districts import DISTRICTS
+from shared.openapi import problems
 from shared.refusals import Refused
 from shared.security import Caller, Role
 from shared.web import allow
 
-router = APIRouter(tags=["grants"], responses=ANSWERS)
+router = APIRouter(tags=["grants"])
 
 
 class Note(Body):
@@ -59,8 +58,8 @@ class TrainingOutcome(Body):
     """`on`: the day it ended."""
 
     on: Annotated[date, Field(strict=False)]
-    sessions_planned: Annotated[int, Field(ge=1, le=1000)]
-    sessions_attended: Annotated[int, Field(ge=0, le=1000)]
+    sessions_planned: Annotated[int, Field(ge=1, le=1000, examples=[12])]
+    sessions_attended: Annotated[int, Field(ge=0, le=1000, examples=[11])]
     certificate: Annotated[Certificate, Field(strict=False)]
     note: Remark = ""
 
@@ -80,7 +79,7 @@ class MarketingOutcome(Body):
     on: Annotated[date, Field(strict=False)]
     venue: Annotated[Venue, Field(strict=False)]
     sales: Rupiah
-    orders: Annotated[int, Field(ge=0, le=1_000_000)]
+    orders: Annotated[int, Field(ge=0, le=1_000_000, examples=[40])]
     note: Remark = ""
 
     def said(self) -> Marketed:
@@ -146,7 +145,7 @@ class GrantsView(TypedDict):
     next: UUID | None
 
 
-@router.get("/v1/grants", summary="Grants, a page at a time")
+@router.get("/v1/grants", summary="Grants, a page at a time", responses=problems("not_found"))
 async def list_grants(
     who: Reader,
     here: Here,
@@ -199,10 +198,18 @@ def _may(action: str) -> Any:
     return Depends(allow(*(Role(role) for role in sorted(ROLES[action]))))
 
 
-_STEP: dict[str, Any] = {"responses": {200: {"model": GrantView}, **REFUSED}}
+_JUDGED = ("four_eyes", "criteria_not_met", "duplicate_suspected")
 
 
-@router.post("/v1/grants/{grant_id}/verify", summary="A district officer has checked the request", **_STEP)
+def _step(*codes: str) -> dict[str, Any]:
+    return {"responses": {200: {"model": GrantView}, **problems("illegal_transition", *codes)}}
+
+
+@router.post(
+    "/v1/grants/{grant_id}/verify",
+    summary="A district officer has checked the request",
+    **_step(*_JUDGED, "consent_withdrawn"),
+)
 async def verify(grant_id: UUID, who: Annotated[Caller, _may("verify")], writing: Writing, body: Note) -> Response:
     async def work(session: AsyncSession) -> GrantView:
         return await _one(session, await commands.verify(session, who, grant_id, body.note))
@@ -210,7 +217,11 @@ async def verify(grant_id: UUID, who: Annotated[Caller, _may("verify")], writing
     return await writing.once(who, work)
 
 
-@router.post("/v1/grants/{grant_id}/approve", summary="A province officer binds the amount in the budget", **_STEP)
+@router.post(
+    "/v1/grants/{grant_id}/approve",
+    summary="A province officer binds the amount in the budget",
+    **_step(*_JUDGED, "consent_withdrawn", "budget_exceeded", "fund_mismatch"),
+)
 async def approve(
     grant_id: UUID, who: Annotated[Caller, _may("approve")], writing: Writing, body: Approval
 ) -> Response:
@@ -222,7 +233,7 @@ async def approve(
     return await writing.once(who, work)
 
 
-@router.post("/v1/grants/{grant_id}/reject", summary="The request is turned down", **_STEP)
+@router.post("/v1/grants/{grant_id}/reject", summary="The request is turned down", **_step())
 async def reject(grant_id: UUID, who: Annotated[Caller, _may("reject")], writing: Writing, body: Reason) -> Response:
     async def work(session: AsyncSession) -> GrantView:
         return await _one(session, await commands.reject(session, who, grant_id, body.reason))
@@ -230,7 +241,11 @@ async def reject(grant_id: UUID, who: Annotated[Caller, _may("reject")], writing
     return await writing.once(who, work)
 
 
-@router.post("/v1/grants/{grant_id}/disburse", summary="The treasurer has paid", **_STEP)
+@router.post(
+    "/v1/grants/{grant_id}/disburse",
+    summary="The treasurer has paid",
+    **_step("four_eyes", "duplicate_suspected", "consent_withdrawn"),
+)
 async def disburse(
     grant_id: UUID, who: Annotated[Caller, _may("disburse")], writing: Writing, body: Payment
 ) -> Response:
@@ -241,7 +256,7 @@ async def disburse(
     return await writing.once(who, work)
 
 
-@router.post("/v1/grants/{grant_id}/cancel", summary="Called off before it was paid; frees the budget", **_STEP)
+@router.post("/v1/grants/{grant_id}/cancel", summary="Called off before it was paid; frees the budget", **_step())
 async def cancel(grant_id: UUID, who: Annotated[Caller, _may("cancel")], writing: Writing, body: Reason) -> Response:
     async def work(session: AsyncSession) -> GrantView:
         return await _one(session, await commands.cancel(session, who, grant_id, body.reason))
@@ -249,7 +264,11 @@ async def cancel(grant_id: UUID, who: Annotated[Caller, _may("cancel")], writing
     return await writing.once(who, work)
 
 
-@router.post("/v1/grants/{grant_id}/outcome", summary="What came of training or marketing", **_STEP)
+@router.post(
+    "/v1/grants/{grant_id}/outcome",
+    summary="What came of training or marketing",
+    **_step("wrong_outcome", "consent_withdrawn"),
+)
 async def outcome(grant_id: UUID, who: Officer, writing: Writing, body: TrainingOutcome | MarketingOutcome) -> Response:
     """Once it was paid. Said again it replaces what was said before, which stays in the history."""
 

@@ -9,26 +9,26 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from typing_extensions import TypedDict
 
 from services.grants import programmes
-from services.grants.api.common import ANSWERS, REFUSED, Admin, Body, FiscalYear, Here, Reader, Sentence, Writing
+from services.grants.api.common import Admin, Body, FiscalYear, Here, Reader, Sentence, Writing
 from services.grants.assessing import InForce
 from services.grants.criteria import Programme, criteria
 from services.grants.tables import ProgrammeVersion
 from shared.events.district import GrantKind
 
-router = APIRouter(tags=["programmes"], responses=ANSWERS)
+router = APIRouter(tags=["programmes"])
 
 Kind = Annotated[GrantKind, Field(strict=False)]
-Months = Annotated[int, Field(ge=0, le=600)]
-ItemName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Months = Annotated[int, Field(ge=0, le=600, examples=[6])]
+ItemName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$", examples=["Mesin jahit"])]
 
 
 class Decision(Body):
     """Everything is said, so that nothing changes by being left out; null means no limit."""
 
     kinds: Annotated[list[Kind], Field(min_length=1, max_length=len(GrantKind))]
-    max_desil: Annotated[int, Field(ge=1, le=10)] | None
-    min_age: Annotated[int, Field(ge=0, le=120)]
-    leaving_within_months: Annotated[int, Field(ge=0, le=24)]
+    max_desil: Annotated[int, Field(ge=1, le=10, examples=[4])] | None
+    min_age: Annotated[int, Field(ge=0, le=120, examples=[17])]
+    leaving_within_months: Annotated[int, Field(ge=0, le=24, examples=[3])]
     min_months_since_leaving: Months | None
     max_months_since_leaving: Months | None
     one_per_year: Annotated[list[Kind], Field(max_length=len(GrantKind))]
@@ -94,7 +94,7 @@ class ProgrammeView(TypedDict):
 @router.put(
     "/v1/programmes/{fiscal_year}",
     summary="Decide the criteria of a fiscal year",
-    responses={200: {"model": ProgrammeView}, **REFUSED},
+    responses={200: {"model": ProgrammeView}},
 )
 async def put_programme(fiscal_year: FiscalYear, who: Admin, writing: Writing, body: Decision) -> Response:
     """A new version, unless it says what is in force; open grants of the year are judged anew, decided ones are not."""

@@ -343,4 +343,4 @@ async def test_a_question_without_a_day_or_a_caller_is_refused(office: Office) -
 async def test_a_day_without_a_manifest_has_none(office: Office) -> None:
     await office.hear(sent("e-1"), manifest(["e-1"], MILLION))
     answer = await office.call("/v1/manifests?day=2026-11-04")
-    assert answer.json() == {"day": "2026-11-04", "manifests": []}
+    assert answer.json() == {"day": "2026-11-04", "manifests": [], "next": None}
