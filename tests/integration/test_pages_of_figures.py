@@ -175,7 +175,7 @@ async def test_a_file_has_the_rows_of_its_page_in_plain_numbers(site: Site) -> N
     assert lines[1].startswith("3571,Kota Kediri,5222,0,0.0")
     assert any(line.startswith("3522,Kab. Bojonegoro,13,1,0.077") for line in lines)
     months = (await site.client.get(f"/table/months.csv?district={BOJONEGORO}")).text.splitlines()
-    assert months[1] == "2026-10,1,9000000,3000000,3000000,4,0"
+    assert months[1] == "2026-10,1,9000000,3000000,3000000,4,0,"
     assert len(months) == 49
 
 

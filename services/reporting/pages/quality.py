@@ -10,7 +10,7 @@ from services.reporting import rules
 from services.reporting.api import Reader
 from services.reporting.freshness import longest_silent_first, read_freshness
 from services.reporting.nightly import read_proof
-from services.reporting.pages.present import From, Here, standing
+from services.reporting.pages.present import From, Here, snapshot_of, standing
 from services.reporting.worklist_rules import jakarta_day
 from shared.database import now, run
 from shared.events.catalogue import intake_topic
@@ -56,7 +56,7 @@ async def quality(request: Request, who: Reader, source: From, here: Here, day: 
         chosen=chosen,
         days=days,
         unread=unread,
-        **await standing(request, source, await source.snapshot(None), who) | {"stream": False},
+        **await standing(request, source, await snapshot_of(source, None), who) | {"stream": False},
     )
 
 

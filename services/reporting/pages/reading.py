@@ -19,7 +19,7 @@ from services.reporting.pages.figures import (
     sorted_rows,
 )
 from services.reporting.pages.past import pasts
-from services.reporting.pages.present import From, Here, beside, snapshot_of, standing
+from services.reporting.pages.present import From, Here, beside, running, snapshot_of, standing
 from services.reporting.pages.tiles import MEASURES, tile_map
 from services.reporting.rule_versions import RULES
 from services.reporting.views import COUNTED
@@ -75,7 +75,8 @@ async def province(
         code="",
         heard=await _heard(here, who),
         silent_days=rules.SILENT_DAYS,
-        **beside(request, past, ""),
+        **beside(request, past, snapshot, ""),
+        running=await running(source, ""),
         **await standing(request, source, snapshot, who),
     )
 
@@ -103,7 +104,8 @@ async def district(
         "district.html",
         code=code,
         title=DISTRICTS[code].title,
-        **beside(request, await pasts(request).of(snapshot), code),
+        **beside(request, await pasts(request).of(snapshot), snapshot, code),
+        running=await running(source, code),
         cell=read_cell(snapshot.districts[code]),
         businesses=businesses,
         shown=BUSINESSES_SHOWN,
