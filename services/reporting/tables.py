@@ -91,6 +91,30 @@ class Grant(Reporting, table=True):
     """The day of the newest step, YYYY-MM-DD."""
 
 
+class AssetList(Reporting, table=True):
+    """The version of the newest fact about the things of a grant."""
+
+    __tablename__ = "asset_list"
+    grant_id: UUID = Field(sa_type=Uuid, primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+
+
+class Asset(Reporting, table=True):
+    """A thing that the handover of a grant names, as the grants service last said. `value` in rupiah."""
+
+    __tablename__ = "asset"
+    asset_id: UUID = Field(sa_type=Uuid, primary_key=True)
+    grant_id: UUID = Field(sa_type=Uuid, index=True)
+    holder_id: UUID | None = Field(default=None, sa_type=Uuid, index=True)
+    name: str
+    serial: str
+    value: int | None = Field(default=None, sa_type=BigInteger)
+    status: str
+    condition: str
+    on: str
+    """The day of the newest entry about it, YYYY-MM-DD."""
+
+
 class Budget(Reporting, table=True):
     """The budget of one district and fiscal year, in rupiah."""
 

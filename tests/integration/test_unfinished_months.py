@@ -1,16 +1,19 @@
 """A month whose reports are still coming misleads nobody: pages open on the one before, and compare it with nothing."""
 
+import asyncio
 import re
 from datetime import UTC, datetime
 
 import pytest
 
 from services.reporting.dashboard import build_next
+from services.reporting.history import History
 from services.reporting.public import freeze, read_release
 from services.reporting.rules import month_index
 from services.reporting.views import MONTHS
 from shared.security import Role
 from tests.integration.sites import BOJONEGORO, TAILOR, Site, as_read, put, report
+from tests.integration.snapshots import until
 
 MOMENT = datetime(2026, 11, 30, 20, 30, tzinfo=UTC)
 
@@ -131,6 +134,41 @@ async def test_the_public_is_told_of_the_newest_complete_month(running: Site) ->
     async with cohorts.reading() as session:
         release = await read_release(session, None)
     assert release is not None and release.month == "2026-10"
+
+
+async def test_charts_are_drawn_ahead_of_the_month_that_pages_open_on_and_only_while_somebody_watches(
+    running: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, looked = [], 0
+
+    async def history(_: object, month: str) -> History:
+        read.append(month)
+        return History([month], {})
+
+    class Watched:
+        by = 0
+
+        @property
+        def open(self) -> int:
+            nonlocal looked
+            looked += 1
+            return self.by
+
+    source, pasts, watched = running.node.app.state.dashboards, running.node.app.state.pasts, Watched()
+    monkeypatch.setattr("services.reporting.pages.past.read_history", history)
+    monkeypatch.setattr(source, "streams", watched)
+    snapshot = await build_next(running.node.database)
+    assert snapshot is not None
+    await source.live.publish(snapshot)
+    stopping = asyncio.Event()
+    task = asyncio.create_task(pasts.run(stopping))
+    await until(lambda: looked >= 2, 10, "two looks")
+    assert read == []
+    watched.by = 1
+    await until(lambda: read, 10, "a drawing")
+    stopping.set()
+    await task
+    assert set(read) == {"2026-10"}
 
 
 async def test_the_definition_is_on_the_page_about_the_numbers(running: Site) -> None:

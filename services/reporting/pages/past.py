@@ -123,10 +123,12 @@ class Pasts:
             return None
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """A background task of every web process: each new version is drawn before anybody asks for it."""
+        """A background task of every web process: while somebody watches, each new version of what pages open on is
+        drawn before anybody asks for it. Where nobody does, a page has it drawn.
+        """
         while not stopping.is_set():
-            newest = self._source.live.current()
-            past = await self.of(newest) if newest is not None else None
+            newest = self._source.live.current() if self._source.streams.open else None
+            past = await self.of(newest.opens) if newest is not None else None
             if past is not None:
                 for words in WORDS.values():
                     past.lines(words, "")
