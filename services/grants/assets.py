@@ -5,19 +5,33 @@ and what becomes free goes to the next. Every writer holds the serials from its 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from datetime import date, datetime
+from typing import Literal, NamedTuple
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.grants.rules import AssetStatus, serial_key
+from services.grants.news import tell
+from services.grants.rules import AssetStatus, Condition, serial_key
 from services.grants.tables import Asset, AssetStep, Grant, Handover
-from shared.database import set_wise
+from shared.database import now, set_wise
+from shared.events import facts
 from shared.revisions import Mark
 
 WARNING = "serial_elsewhere"
+_STATUSES: Mapping[AssetStatus, Literal["held", "contested", "returned"]] = {
+    AssetStatus.held: "held",
+    AssetStatus.contested: "contested",
+    AssetStatus.returned: "returned",
+}
+_CONDITIONS: Mapping[Condition, Literal["good", "worn", "broken", "lost"]] = {
+    Condition.good: "good",
+    Condition.worn: "worn",
+    Condition.broken: "broken",
+    Condition.lost: "lost",
+}
 STANDING = (AssetStatus.held, AssetStatus.contested)
 
 
@@ -55,12 +69,67 @@ async def keep(
     fresh = [asset for number, asset in wanted.items() if number not in known]
     marks = {grant.id: handover.mark for grant, handover in handed}
     changed = await _settle(session, keys, [(asset, marks[asset.grant_id]) for asset in fresh])
+    await tell_of(session, changed | marks.keys(), max(handover.at for _, handover in handed))
     return await _warn(session, changed | marks.keys(), former)
 
 
 async def let_go(session: AsyncSession, asset: Asset) -> None:
     """After it has left somebody's hands: the next handover of its serial has it."""
-    await _warn(session, await _settle(session, {asset.serial_key}, ()) | {asset.grant_id}, ())
+    changed = await _settle(session, {asset.serial_key}, ()) | {asset.grant_id}
+    await tell_of(session, changed, now())
+    await _warn(session, changed, ())
+
+
+async def tell_of(session: AsyncSession, grants: Collection[UUID], moment: datetime) -> None:
+    """One fact about all things of each of these grants as they are now. The caller holds the serials."""
+    await session.flush()
+    versions = await set_wise(
+        session,
+        """INSERT INTO asset_news (grant_id, version) SELECT r.id, 1 FROM {rows} WHERE true
+           ON CONFLICT (grant_id) DO UPDATE SET version = asset_news.version + 1 RETURNING grant_id, version""",
+        {"id": "uuid"},
+        [(number,) for number in sorted(grants)],
+    )
+    told = {UUID(str(row.grant_id)): row.version for row in versions}
+    found = await session.execute(
+        select(Grant, Handover)
+        .join(Handover, col(Handover.grant_id) == col(Grant.id))
+        .where(col(Grant.id).in_(grants))
+        .order_by(col(Grant.id))
+    )
+    kept = [asset for asset in (await _of_grants(session, grants)).values() if asset.status != AssetStatus.withdrawn]
+    steps = await session.execute(
+        select(col(AssetStep.asset_id), col(AssetStep.day))
+        .where(col(AssetStep.asset_id).in_([asset.id for asset in kept]))
+        .order_by(col(AssetStep.id))
+    )
+    newest = {step.asset_id: step.day for step in steps}
+    news = [
+        facts.AssetsKept(
+            version=told[grant.id],
+            grant_id=grant.id,
+            beneficiary_id=grant.beneficiary_id,
+            district=grant.district,
+            assets=tuple(
+                _fact(asset, newest.get(asset.id, handover.day)) for asset in kept if asset.grant_id == grant.id
+            ),
+        )
+        for grant, handover in found
+    ]
+    await tell(session, [(fact, moment) for fact in news])
+
+
+def _fact(asset: Asset, on: date) -> facts.KeptAsset:
+    return facts.KeptAsset(
+        asset_id=asset.id,
+        name=asset.name,
+        serial=asset.serial,
+        value=asset.value,
+        status=_STATUSES[AssetStatus(asset.status)],
+        condition=_CONDITIONS[Condition(asset.condition)],
+        holder_id=asset.holder_id,
+        on=on,
+    )
 
 
 async def is_elsewhere(session: AsyncSession, asset: Asset) -> bool:

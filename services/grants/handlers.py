@@ -261,8 +261,8 @@ async def take_handovers(session: AsyncSession, events: Sequence[Event]) -> Sequ
     session.add_all(work.handovers.values())
     await _amend_receipts(session, work.displaced)
     handed = [(work.grants[number], work.handovers[number]) for number in sorted(work.changed)]
-    contested = await assets.keep(session, handed, work.former)
     await tell(session, work.news)
+    contested = await assets.keep(session, handed, work.former)
     return [_warned(work, events[place], answers[place], contested) for place in range(len(events))]
 
 

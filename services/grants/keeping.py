@@ -29,6 +29,7 @@ async def condition(session: AsyncSession, who: Caller, number: UUID, said: Rema
     asset = await _open(session, who, number, "condition")
     asset.condition = now_in.value
     _record(session, who, asset, "condition", said)
+    await assets.tell_of(session, {asset.grant_id}, now())
     return asset
 
 
@@ -39,6 +40,7 @@ async def repair(
     asset = await _open(session, who, number, "repair")
     asset.condition = now_in.value
     _record(session, who, asset, "repair", said, cost=cost)
+    await assets.tell_of(session, {asset.grant_id}, now())
     return asset
 
 
@@ -60,6 +62,7 @@ async def relocate(
         raise Refused("duplicate_suspected", failed=["duplicate_suspected"])
     _record(session, who, asset, "relocate", said, to=to, evidence_sha256=evidence_sha256)
     asset.status, asset.holder_id, asset.district = AssetStatus.held.value, to, district
+    await assets.tell_of(session, {asset.grant_id}, now())
     return asset
 
 

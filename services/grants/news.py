@@ -1,4 +1,5 @@
-"""The facts that grants tell: each step of a grant once, in the order of its version, keyed by the person."""
+"""The facts that grants tell: each step of a grant once, in the order of its version, keyed by the person; and what its
+things are like, after each change."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone
@@ -46,7 +47,7 @@ def next_fact(grant: Grant, action: str, on: date) -> facts.Grant:
     )
 
 
-async def tell(session: AsyncSession, news: Iterable[tuple[facts.Grant, datetime]]) -> None:
+async def tell(session: AsyncSession, news: Iterable[tuple[facts.Grant | facts.AssetsKept, datetime]]) -> None:
     """Each fact with the time of what happened, keyed by the person."""
     await emit(session, SERVICE, [(str(fact.beneficiary_id), fact, moment) for fact, moment in news])
 

@@ -17,7 +17,7 @@ from services.grants.news import FACTS
 from services.grants.tables import Budget, Grant
 from shared.database import run
 from shared.events.catalogue import NAMES
-from shared.events.facts import FundAmount
+from shared.events.facts import AssetsKept, FundAmount
 
 _AT_ONCE = 5000
 _BECOMES = {
@@ -159,8 +159,9 @@ async def _told(session: AsyncSession) -> list[Difference]:
 async def _page(session: AsyncSession, after: int) -> list[Any]:
     found = await run(
         session,
-        """SELECT id, type, payload FROM outbox WHERE aggregatetype = 'facts.grants' AND id > :after
+        """SELECT id, type, payload FROM outbox WHERE aggregatetype = 'facts.grants' AND type <> :assets AND id > :after
            ORDER BY id LIMIT :most""",
+        assets=NAMES[AssetsKept],
         after=after,
         most=_AT_ONCE,
     )

@@ -388,6 +388,14 @@ class AssetStep(Grants, table=True):
     note: str
 
 
+class AssetNews(Grants, table=True):
+    """The version of the last fact about the things of a grant."""
+
+    __tablename__ = "asset_news"
+    grant_id: UUID = Field(primary_key=True, foreign_key="grants.id")
+    version: int = Field(sa_type=BigInteger)
+
+
 def _mark(moment: datetime, event_id: str, source: str) -> Mark:
     """The rank of an event by the columns that keep it; requests and handovers have no revisions."""
     return Mark(1, microseconds(moment), event_id, source)

@@ -62,9 +62,12 @@ class Dashboards:
         self.streams = streams
 
     def at_hand(self, month: str | None) -> Snapshot | None:
-        """The newest snapshot, if it is of this month; None when only the database can say."""
+        """The newest snapshot, or the one that pages open on, if it is of this month; None when only the database can
+        say."""
         current = self.live.current()
-        return current if current is not None and month in (None, current.month) else None
+        if current is None or month in (None, current.month):
+            return current
+        return current.opening if current.opening and current.opening.month == month else None
 
     async def snapshot(self, month: str | None) -> Snapshot:
         found = self.at_hand(month)

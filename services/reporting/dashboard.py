@@ -10,6 +10,7 @@ from itertools import chain
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.reporting.completeness import COMPARED_MONTHS, OVER_MONTHS, newest_complete
 from services.reporting.rules import month_index, month_name
 from services.reporting.views import (
     CLASSES,
@@ -41,6 +42,19 @@ class Snapshot(msgspec.Struct, frozen=True, dict=True):
     months: tuple[str, ...]
     """All months that have a report, oldest first."""
     content_sha256: str
+    complete: str | None = None
+    """The newest month that is complete enough to be judged by; None while there is none."""
+    opening: "Snapshot | None" = None
+    """The dashboard of that month, beside the newest month where that is another one: pages open on it."""
+
+    @property
+    def opens(self) -> "Snapshot":
+        """What a page shows when it is asked for no month."""
+        return self.opening or self
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.month is not None and (self.complete is None or self.month > self.complete)
 
     def body(self, lag: "Lag", only: str | None) -> bytes:
         """The answer of `GET /v1/dashboard`; `only` names the one district its reader may see.
@@ -86,23 +100,32 @@ async def build(session: AsyncSession, month: str | None = None) -> Snapshot:
     Before the first report there is no month; the money is then that of the newest fiscal year.
     """
     months = await _months(session)
-    chosen = month or (months[-1] if months else None)
-    totals = await _totals(session, chosen)
-    medians = await _medians(session, month_index(chosen)) if chosen else {}
+    complete = await _complete(session, months)
+    if month is not None or not months or complete in (None, months[-1]):
+        return await _build(session, month or (months[-1] if months else None), months, complete)
+    newest, opening = [await _build(session, one, months, complete) for one in (months[-1], complete)]
+    digest = hashlib.sha256((newest.content_sha256 + opening.content_sha256).encode()).hexdigest()
+    return msgspec.structs.replace(newest, opening=opening, content_sha256=digest)
+
+
+async def _build(session: AsyncSession, month: str | None, months: Sequence[str], complete: str | None) -> Snapshot:
+    totals = await _totals(session, month)
+    medians = await _medians(session, month_index(month)) if month else {}
     encoded = {
         code: msgspec.Raw(msgspec.json.encode(_cell(totals[code], medians.get(code, 0))))
         for code in (PROVINCE, *DISTRICTS)
     }
     state = (await run(session, "SELECT version FROM view_state WHERE one = 1")).one()
-    digest = hashlib.sha256((chosen or "").encode() + b"".join(bytes(raw) for raw in encoded.values())).hexdigest()
+    digest = hashlib.sha256((month or "").encode() + b"".join(bytes(raw) for raw in encoded.values())).hexdigest()
     return Snapshot(
         version=state.version,
-        month=chosen,
+        month=month,
         built_at=now(),
         province=encoded.pop(PROVINCE),
         districts=encoded,
         months=tuple(months),
         content_sha256=digest,
+        complete=complete,
     )
 
 
@@ -124,7 +147,8 @@ async def build_next(database: Database) -> Snapshot | None:
             version=version,
             digest=snapshot.content_sha256,
         )
-    return msgspec.structs.replace(snapshot, version=version)
+    opening = snapshot.opening and msgspec.structs.replace(snapshot.opening, version=version)
+    return msgspec.structs.replace(snapshot, version=version, opening=opening)
 
 
 async def forget(session: AsyncSession) -> None:
@@ -155,6 +179,26 @@ async def _months(session: AsyncSession) -> list[str]:
            ) SELECT month FROM known WHERE month IS NOT NULL ORDER BY month""",
     )
     return [month_name(row.month) for row in found]
+
+
+async def _complete(session: AsyncSession, months: Sequence[str]) -> str | None:
+    """The newest complete month by the reports of all districts."""
+    if not months:
+        return None
+    last = month_index(months[-1])
+    found = await run(
+        session,
+        """SELECT month, CAST(sum(reports) AS BIGINT) AS reports FROM district_month
+           WHERE month BETWEEN :first AND :last GROUP BY month""",
+        first=last - OVER_MONTHS - COMPARED_MONTHS,
+        last=last,
+    )
+    counted = {row.month: row.reports for row in found}
+    people = (
+        await run(session, f"SELECT CAST(coalesce(sum({COUNTED}), 0) AS BIGINT) FROM district_people")
+    ).scalar_one()
+    complete = newest_complete({month: counted.get(month, 0) for month in map(month_index, months)}, people)
+    return None if complete is None else month_name(complete)
 
 
 _COLUMNS = (*PEOPLE.columns, *YEARS.columns, *MONTHS.columns)

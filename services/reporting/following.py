@@ -172,6 +172,64 @@ async def _write_grants(session: AsyncSession, grants: Sequence[facts.Grant], st
     )
 
 
+async def follow_assets(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
+    """Keep the newest list of each grant, whole: what it no longer names is gone."""
+    newest = _newest(events, lambda fact: fact.grant_id)
+    written = await set_wise(
+        session,
+        """INSERT INTO asset_list (grant_id, version) SELECT r.id, r.version FROM {rows} WHERE true
+           ON CONFLICT (grant_id) DO UPDATE SET version = excluded.version
+           WHERE excluded.version > asset_list.version RETURNING grant_id""",
+        {"id": "uuid", "version": "bigint"},
+        [(grant, fact.version) for grant, fact in sorted(newest.items())],
+    )
+    fresh = [newest[UUID(str(row.grant_id))] for row in written]
+    if fresh:
+        await set_wise(
+            session,
+            "DELETE FROM asset WHERE grant_id IN (SELECT r.id FROM {rows})",
+            {"id": "uuid"},
+            [(fact.grant_id,) for fact in fresh],
+        )
+        await _write_assets(session, fresh)
+    return _answers(events, fresh)
+
+
+async def _write_assets(session: AsyncSession, lists: Iterable[facts.AssetsKept]) -> None:
+    columns = {
+        "asset_id": "uuid",
+        "grant_id": "uuid",
+        "holder_id": "uuid",
+        "name": "text",
+        "serial": "text",
+        "value": "bigint",
+        "status": "text",
+        "condition": "text",
+        "day": "text",
+    }
+    await set_wise(
+        session,
+        f"""INSERT INTO asset (asset_id, grant_id, holder_id, name, serial, value, status, condition, "on")
+            SELECT {", ".join("r." + name for name in columns)} FROM {{rows}} WHERE true""",
+        columns,
+        [
+            (
+                one.asset_id,
+                fact.grant_id,
+                one.holder_id,
+                one.name,
+                one.serial,
+                one.value,
+                one.status,
+                one.condition,
+                one.on.isoformat(),
+            )
+            for fact in lists
+            for one in fact.assets
+        ],
+    )
+
+
 async def follow_budgets(session: AsyncSession, events: Sequence[Event]) -> list[Answer]:
     """Keep the newest amount of each district and fiscal year."""
     newest = _newest(events, lambda fact: (fact.district, fact.fiscal_year))

@@ -31,6 +31,7 @@ def handlers() -> Mapping[str, Handler]:
         NAMES[facts.DuplicateDecided]: records.follow_pairs,
         NAMES[facts.BudgetSet]: following.follow_budgets,
         **{NAMES[_STEPS[status]]: _grants(status) for status in GRANT_STATUSES},
+        NAMES[facts.AssetsKept]: following.follow_assets,
         NAMES[district.IncomeReported]: report_income,
     }
 

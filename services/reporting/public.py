@@ -41,7 +41,7 @@ class Release(NamedTuple):
 
 
 async def freeze(database: Database, moment: datetime) -> bool:
-    """Release the day of this moment, unless it was, or there is no report yet. True when it did.
+    """Release the day of this moment, unless it was, or no month is complete yet. True when it did.
 
     Raises NotPrivate rather than publish what can be worked out.
     """
@@ -49,8 +49,8 @@ async def freeze(database: Database, moment: datetime) -> bool:
     async with database.reading(still=True) as session:
         if await read_release(session, day) is not None:
             return False
-        snapshot = await build(session)
-        if snapshot.month is None:
+        snapshot = (await build(session)).opens
+        if snapshot.month is None or snapshot.is_unfinished:
             return False
         tables = await _read_tables(session, snapshot.month)
     body = await asyncio.to_thread(lay_out, snapshot, tables)

@@ -58,10 +58,10 @@ async def follow_pairs(session: AsyncSession, events: Sequence[Event]) -> list[A
     if fresh:
         people = {who for fact in fresh.values() for who in fact.beneficiary_ids}
         before = await _same(session, people)
-        await _write_pairs(session, fresh.values())
+        times = {id(event.data): microseconds(event.envelope.time) for event in events}
+        await _write_pairs(session, fresh.values(), times)
         after = await _same(session, people)
         concerned = people.union(*before.values(), *after.values())
-        times = {id(event.data): microseconds(event.envelope.time) for event in events}
         said = {UUID(str(row.beneficiary_id)): row.said_status for row in await _hold(session, concerned)}
         await put(session, await effective(session, said), time_us=max(times[id(fact)] for fact in fresh.values()))
     used = {id(fact) for fact in fresh.values()}
@@ -133,15 +133,35 @@ async def _same(session: AsyncSession, people: Collection[UUID]) -> dict[UUID, f
 
 
 async def _write_pairs(
-    session: AsyncSession, told: Iterable[facts.DuplicateSuspected | facts.DuplicateDecided]
+    session: AsyncSession,
+    told: Iterable[facts.DuplicateSuspected | facts.DuplicateDecided],
+    times: Mapping[int, int],
 ) -> None:
+    """`times`: when each was told, in microseconds, by the fact's identity."""
     await set_wise(
         session,
-        """INSERT INTO pair (duplicate_id, version, first_id, second_id, same)
-           SELECT r.id, r.version, r.first_id, r.second_id, r.same FROM {rows} WHERE true
-           ON CONFLICT (duplicate_id) DO UPDATE SET version = excluded.version, same = excluded.same""",
-        {"id": "uuid", "version": "int", "first_id": "uuid", "second_id": "uuid", "same": "boolean"},
-        [(fact.duplicate_id, fact.version, *fact.beneficiary_ids, _is_same(fact)) for fact in told],
+        """INSERT INTO pair (duplicate_id, version, first_id, second_id, same, open_since_us)
+           SELECT r.id, r.version, r.first_id, r.second_id, r.same, r.since FROM {rows} WHERE true
+           ON CONFLICT (duplicate_id) DO UPDATE SET version = excluded.version, same = excluded.same,
+             open_since_us = excluded.open_since_us""",
+        {
+            "id": "uuid",
+            "version": "int",
+            "first_id": "uuid",
+            "second_id": "uuid",
+            "same": "boolean",
+            "since": "bigint",
+        },
+        [
+            (
+                fact.duplicate_id,
+                fact.version,
+                *fact.beneficiary_ids,
+                _is_same(fact),
+                times[id(fact)] if isinstance(fact, facts.DuplicateSuspected) else None,
+            )
+            for fact in told
+        ],
     )
 
 

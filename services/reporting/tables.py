@@ -20,6 +20,7 @@ class Reporting(SQLModel, registry=registry()):
 
 METADATA = Reporting.metadata
 _SAME = text("same")
+_SUSPECTED = text("open_since_us IS NOT NULL")
 
 
 class Person(Reporting, table=True):
@@ -62,12 +63,15 @@ class Pair(Reporting, table=True):
     __table_args__ = (
         Index("pair_first", "first_id", sqlite_where=_SAME, postgresql_where=_SAME),
         Index("pair_second", "second_id", sqlite_where=_SAME, postgresql_where=_SAME),
+        Index("pair_open", "open_since_us", sqlite_where=_SUSPECTED, postgresql_where=_SUSPECTED),
     )
     duplicate_id: UUID = Field(sa_type=Uuid, primary_key=True)
     version: int
     first_id: UUID = Field(sa_type=Uuid)
     second_id: UUID = Field(sa_type=Uuid)
     same: bool
+    open_since_us: int | None = Field(default=None, sa_type=BigInteger)
+    """When it was suspected, in microseconds, 0 where nobody kept that; null once it is decided."""
 
 
 class Grant(Reporting, table=True):
@@ -85,6 +89,30 @@ class Grant(Reporting, table=True):
     version: int
     on: str
     """The day of the newest step, YYYY-MM-DD."""
+
+
+class AssetList(Reporting, table=True):
+    """The version of the newest fact about the things of a grant."""
+
+    __tablename__ = "asset_list"
+    grant_id: UUID = Field(sa_type=Uuid, primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+
+
+class Asset(Reporting, table=True):
+    """A thing that the handover of a grant names, as the grants service last said. `value` in rupiah."""
+
+    __tablename__ = "asset"
+    asset_id: UUID = Field(sa_type=Uuid, primary_key=True)
+    grant_id: UUID = Field(sa_type=Uuid, index=True)
+    holder_id: UUID | None = Field(default=None, sa_type=Uuid, index=True)
+    name: str
+    serial: str
+    value: int | None = Field(default=None, sa_type=BigInteger)
+    status: str
+    condition: str
+    on: str
+    """The day of the newest entry about it, YYYY-MM-DD."""
 
 
 class Budget(Reporting, table=True):

@@ -64,6 +64,7 @@ CATALOGUE = {
         _type("berdaya.grants.grant-disbursed.v1", facts.GrantDisbursed, "facts", "grants"),
         _type("berdaya.grants.grant-handed-over.v1", facts.GrantHandedOver, "facts", "grants"),
         _type("berdaya.grants.grant-cancelled.v1", facts.GrantCancelled, "facts", "grants"),
+        _type("berdaya.grants.assets-kept.v1", facts.AssetsKept, "facts", "grants"),
         _type("berdaya.reporting.growth-changed.v1", facts.GrowthChanged, "facts", "reporting"),
         _type("berdaya.receipt.v1", receipts.Receipt, "receipts", ""),
     )

@@ -134,6 +134,35 @@ class GrantCancelled(Grant, frozen=True, kw_only=True):
     """`berdaya.grants.grant-cancelled.v1`: frees the budget."""
 
 
+class KeptAsset(msgspec.Struct, frozen=True, kw_only=True):
+    """A thing that a handover names. `value` in rupiah, where it is known; `on`: the day of the newest entry about it.
+
+    `holder_id`: who has it. `contested`: the serial is also in other hands. None has what was `returned`.
+    """
+
+    asset_id: UUID
+    name: Text
+    serial: Text
+    value: Rupiah | None
+    status: Literal["held", "contested", "returned"]
+    condition: Literal["good", "worn", "broken", "lost"]
+    holder_id: UUID | None
+    on: date
+
+
+class AssetsKept(Fact, frozen=True, kw_only=True):
+    """`berdaya.grants.assets-kept.v1`: all things that the handover of one grant names, as they are after a change.
+
+    Versioned by `grant_id`, apart from the versions of the grant's own steps. `beneficiary_id` and `district` are the
+    grant's.
+    """
+
+    grant_id: UUID
+    beneficiary_id: UUID
+    district: District
+    assets: tuple[KeptAsset, ...]
+
+
 class GrowthChanged(Fact, frozen=True, kw_only=True):
     """`berdaya.reporting.growth-changed.v1`. `from_` is None for the first class of a business."""
 

@@ -35,6 +35,7 @@ SUMMARIES = {
     "berdaya.grants.grant-disbursed.v1": "The grant was disbursed (realisasi).",
     "berdaya.grants.grant-handed-over.v1": "The grant is in the hands of the beneficiary.",
     "berdaya.grants.grant-cancelled.v1": "The grant was cancelled: what it had committed is free again.",
+    "berdaya.grants.assets-kept.v1": "The things (alat) that a handover names: who has each, in what condition.",
     "berdaya.reporting.growth-changed.v1": (
         "The growth class (kelas perkembangan) of a business changed, with the evidence; "
         "`from` is null for its first class."

@@ -91,6 +91,8 @@ class Page(APIRoute):
         answer = super().get_route_handler()
 
         async def page(request: Request) -> Response:
+            if any("\x00" in value for value in (request.url.path, *request.query_params.values())):
+                return _error(request, "not_found", 404)  # PostgreSQL takes it in no parameter
             try:
                 return await answer(request)
             except Unauthenticated as error:

@@ -46,7 +46,7 @@ class Office:
         self._output = folder / "office.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Office":
+    def start(self) -> None:
         command = [sys.executable, "-m", "deploy.local", "run", "--port", str(self._port)]
         environment = {**os.environ, "VAR": str(self.settings.var), "PORT": str(self._port)}
         with self._output.open("ab") as output:
@@ -56,17 +56,25 @@ class Office:
         try:
             wait_until(self._answers)
         except BaseException:
-            self._end()
+            self._end(signal.SIGTERM)
             raise
+
+    def kill(self) -> None:
+        """As if the machine had lost its power: nothing is finished or put away."""
+        self._end(signal.SIGKILL)
+
+    def __enter__(self) -> "Office":
+        self.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._end()
+        self._end(signal.SIGTERM)
 
-    def _end(self) -> None:
+    def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(how)
             self._process.wait(START_SECONDS)
+            self._process = None
 
     def _answers(self) -> bool:
         assert self._process is not None and self._process.poll() is None, self._output.read_text()

@@ -29,7 +29,7 @@ PAGES = {
 
 
 async def take(folder: Path) -> None:
-    """Every page on a desk, and the province on a phone."""
+    """Every page on a desk, and the province on a phone and in the dark."""
     with tempfile.TemporaryDirectory() as state, await Server.prepared(Path(state)) as server:
         async with chromium() as browser:
             page = await browser.new_page(viewport=WIDE)
@@ -43,6 +43,10 @@ async def take(folder: Path) -> None:
             await sign_in(phone, server.link())
             await phone.locator("#live[data-state=on]").wait_for()
             await phone.screenshot(path=folder / "dashboard-phone.png")
+            dark = await browser.new_page(viewport=WIDE, color_scheme="dark")
+            await sign_in(dark, server.link())
+            await dark.locator("#live[data-state=on]").wait_for()
+            await dark.screenshot(path=folder / "dashboard-dark.png")
             await _take_officers(folder, browser)
 
 
@@ -54,8 +58,10 @@ async def _take_officers(folder: Path, browser: Browser) -> None:
         page = await browser.new_page(viewport=WIDE)
         await sign_in(page, office.link(PROVINCE))
         for name, address in {
+            "budget": f"/grants/budgets/2026/{BOJONEGORO}",
             "requests": "/grants/requests",
             "request": f"/grants/requests/{grant_id(BOJONEGORO, 'B-2')}",
+            "duplicates": "/registry/duplicates",
             "duplicate": f"/registry/duplicates/{pair['duplicate_id']}",
         }.items():
             await page.goto(office.url + address)

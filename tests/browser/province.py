@@ -79,6 +79,8 @@ async def fill(database: Database, *, seed: int = 8) -> None:
         await _insert_people(session, people)
         await _insert_reports(session, chance, people)
         await _insert_grants(session, chance, people)
+        await _insert_assets(session)
+        await _insert_pairs(session, people)
         await _hear(session, chance)
     await rebuild(database)
 
@@ -187,17 +189,65 @@ async def _insert_grants(session: AsyncSession, chance: random.Random, people: S
     )
 
 
+async def _insert_assets(session: AsyncSession) -> None:
+    """Of the tailor: three things, one of them worn and one given back."""
+    things = (
+        ("Mesin jahit Singer 8280", "SG-8280-114", 3_450_000, "held", "good", TAILOR, f"{FISCAL_YEAR}-03-12"),
+        ("Mesin obras Butterfly", "BF-747-0912", 2_600_000, "held", "worn", TAILOR, f"{FISCAL_YEAR}-08-20"),
+        ("Setrika uap", "-", None, "returned", "broken", None, f"{FISCAL_YEAR}-09-02"),
+    )
+    grant = grant_id(BOJONEGORO, "BJN-0001")
+    await set_wise(
+        session,
+        """INSERT INTO asset (asset_id, grant_id, holder_id, name, serial, value, status, condition, "on")
+           SELECT r.id, r.given, r.holder, r.name, r.serial, r.value, r.status, r.condition, r.day
+           FROM {rows} WHERE true""",
+        {"id": "uuid", "given": "uuid", "name": "text", "serial": "text", "value": "bigint", "status": "text",
+         "condition": "text", "holder": "uuid", "day": "text"},
+        [(UUID(int=number), grant, *thing) for number, thing in enumerate(things, 1)],
+    )  # fmt: skip
+
+
+async def _insert_pairs(session: AsyncSession, people: Sequence[_Person]) -> None:
+    """A suspicion in every fifth district or so, of different ages, none of them decided."""
+    firsts = [place for place in range(1, len(people)) if people[place].district != people[place - 1].district][::5]
+    await set_wise(
+        session,
+        """INSERT INTO pair (duplicate_id, version, first_id, second_id, same, open_since_us)
+           SELECT r.id, 1, r.first_id, r.second_id, r.same, r.since FROM {rows} WHERE true""",
+        {"id": "uuid", "first_id": "uuid", "second_id": "uuid", "same": "boolean", "since": "bigint"},
+        [
+            (
+                UUID(int=place),
+                people[place].beneficiary_id,
+                people[place + 1].beneficiary_id,
+                False,
+                microseconds(now() - timedelta(days=2 + 7 * number)),
+            )
+            for number, place in enumerate(firsts)
+        ],
+    )
+
+
 async def _hear(session: AsyncSession, chance: random.Random) -> None:
     """Nearly every district was heard of within days; two long ago, two never."""
     silent = {"3509": 12, "3528": 31, "3519": None, "3572": None}
     ages = {code: silent.get(code, chance.randint(0, 5)) for code in DISTRICTS}
-    await note(
+    known = [
+        (code, "berdaya.district.income-reported.v1", microseconds(now() - timedelta(days=age)))
+        for code, age in ages.items()
+        if age is not None
+    ]
+    await note(session, known)
+    await set_wise(
         session,
-        [
-            (code, "berdaya.district.income-reported.v1", microseconds(now() - timedelta(days=age)))
-            for code, age in ages.items()
-            if age is not None
-        ],
+        """INSERT INTO inbox (district, event_id, source, type, verdict, reason, detail, warnings, at, deliveries,
+                              time_us)
+           SELECT r.district, 'invented', '/district/0000/invented', r.type, 'accepted', '', '', '', :at, 1, r.time_us
+           FROM {rows} WHERE true""",
+        {"district": "text", "type": "text", "time_us": "bigint"},
+        known,
+        at=now(),
     )
 
 

@@ -68,9 +68,9 @@ class Server:
                 raise RuntimeError(f"the service did not start:\n{self._output.read_text()}")
             time.sleep(0.05)
 
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(how)
             self._process.wait(START_SECONDS)
             self._process = None
 

@@ -1,6 +1,7 @@
 """The page follows the province without being loaded again, and says when it cannot."""
 
 import re
+import signal
 
 import pytest
 from playwright.async_api import Page, expect
@@ -96,17 +97,30 @@ async def test_a_pause_holds_until_it_is_lifted(open_page: Open, server: Server)
     await _jobs_become(page, await _jobs(follower))
 
 
-async def test_a_lost_stream_is_said_and_found_again(open_page: Open, server: Server) -> None:
-    page = await open_page()
+@pytest.mark.parametrize(
+    ("address", "how", "employees"),
+    [
+        ("/", signal.SIGTERM, 304),
+        ("/", signal.SIGKILL, 404),
+        (f"/district/{province.BOJONEGORO}", signal.SIGKILL, 504),
+        ("/aid", signal.SIGKILL, 604),
+    ],
+)
+async def test_a_lost_stream_is_said_and_found_again(
+    open_page: Open, server: Server, address: str, how: signal.Signals, employees: int
+) -> None:
+    """Also after a service that could put nothing away: what came since is seen without loading the page again."""
+    page = await open_page(address)
     await _is(page, LIVE)
     await page.evaluate("window.loadedOnce = true")
-    before = await _jobs(page)
-    server.stop()
+    jobs = page.locator("#trade-table tfoot" if address == "/aid" else ".tiles div:nth-child(4) strong")
+    before = await jobs.inner_text()
+    server.stop(how)
     await _is(page, LOST)
     server.start()
     await _is(page, LIVE, seconds=30)
-    server.report(employees=304)
-    await expect(page.locator(".tiles div").nth(3).locator("strong")).not_to_have_text(str(before))
+    server.report(employees=employees)
+    await expect(jobs).not_to_have_text(before, use_inner_text=True, timeout=30_000)
     assert await page.evaluate("window.loadedOnce") is True
 
 

@@ -216,6 +216,43 @@ async def test_what_is_refused_is_said_where_the_focus_is(open_as: Open, office:
     await page.get_by_role("heading", level=2, name="Reject").wait_for()
 
 
+async def test_officers_go_on_where_they_were_when_everything_was_killed_and_started_again(
+    open_as: Open, office: Office
+) -> None:
+    """The dashboard says that it lost the stream; a form that was not received is sent again, and is done once."""
+    (pair, *_) = office.call("GET", "/registry/v1/duplicates?because=similar", PROVINCE).json()["items"]
+    dashboard = await open_as(PROVINCE, "/reporting/")
+    state, verified = dashboard.locator("#live .state"), dashboard.locator("#grants-verified td").first
+    await expect(state).to_have_text("Langsung", timeout=SLOW_MS)
+    before = int(await verified.inner_text())
+    grant = await open_as(OFFICER, one("B-5"))
+    suspicion = await open_as(PROVINCE, f"/registry/duplicates/{pair['duplicate_id']}")
+    forms = (
+        (grant, "#verify-note", "Nyatakan sudah diperiksa", "Permintaan sudah diperiksa."),
+        (suspicion, "#reason", "Dua orang berbeda", "Diputuskan: dua orang berbeda."),
+    )
+    office.kill()
+    await expect(state).to_have_text("Sambungan terputus, mencoba lagi")
+    for page, field, button, _ in forms:
+        await page.locator(field).fill("sudah dikunjungi")
+        async with page.expect_event("requestfailed"):
+            await page.get_by_role("button", name=button).click()
+    office.start()
+    for page, field, button, said in forms:
+        await page.go_back()
+        await page.locator(field).fill("sudah dikunjungi")
+        await page.get_by_role("button", name=button).click()
+        await expect(page.get_by_role("status")).to_contain_text(said)
+    found = office.grant(grant_id(BOJONEGORO, "B-5"))
+    assert found is not None
+    assert [step["step"] for step in found["history"]] == ["request", "verify"]
+    await expect(state).to_have_text("Langsung", timeout=SLOW_MS)
+    await expect(verified).to_have_text(str(before + 1), timeout=SLOW_MS)
+    await suspicion.locator("#reason").fill("seperti semula")
+    await suspicion.get_by_role("button", name="Batalkan keputusan").click()
+    await expect(suspicion.get_by_role("status")).to_contain_text("menunggu keputusan lagi")
+
+
 async def test_a_list_is_approved_by_its_total(open_as: Open, office: Office) -> None:
     page = await open_as(PROVINCE, f"/grants/batch?district={BOJONEGORO}&year=2026", width=390)
     assert not await page.get_by_label("B-9").is_checked(), "who fails a criterion is not ticked beforehand"

@@ -175,7 +175,7 @@ async def test_a_file_has_the_rows_of_its_page_in_plain_numbers(site: Site) -> N
     assert lines[1].startswith("3571,Kota Kediri,5222,0,0.0")
     assert any(line.startswith("3522,Kab. Bojonegoro,13,1,0.077") for line in lines)
     months = (await site.client.get(f"/table/months.csv?district={BOJONEGORO}")).text.splitlines()
-    assert months[1] == "2026-10,1,9000000,3000000,3000000,4,0"
+    assert months[1] == "2026-10,1,9000000,3000000,3000000,4,0,"
     assert len(months) == 49
 
 
@@ -206,3 +206,22 @@ async def _cohort(site: Site) -> None:
                VALUES (77, '3578', 'ex_client', 'female', 'disability', '', 'sewing', 'visual', 'equipment')""",
         )
         await run(session, "INSERT INTO cohort_people (cohort, growth_class, people) VALUES (77, 'growing', 7)")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(
+            "/?sort=%00",
+            "/?month=%00",
+            f"/district/{BOJONEGORO}?after=%00",
+            "/worklist?owner=a%00",
+            "/worklist?after=%00",
+        ),
+        *("/aid?by=%00", "/quality?day=%00", "/table/districts.csv?month=%00", f"/business/{TAILOR}?x=%00"),
+        *("/public?lang=%00", "/district/35%0022"),
+    ],
+)
+async def test_a_character_that_no_database_takes_is_a_bad_parameter(site_on_either: Site, address: str) -> None:
+    site_on_either.signs_in_as(Role.province_officer)
+    await site_on_either.page(address, status=404)

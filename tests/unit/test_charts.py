@@ -53,3 +53,20 @@ def test_a_year_begins_in_january_and_is_not_written_over_the_edge() -> None:
         [f"2025-{month:02}" for month in range(11, 13)] + [f"2026-{month:02}" for month in range(1, 13)] + ["2027-01"]
     )
     assert january(months) == [(2, "2026")]
+
+
+def test_an_unfinished_month_is_a_hollow_point_at_the_end_of_a_line_of_its_own() -> None:
+    drawn = r'<path class="(now|running|end|hole)" d="([^"]*)"/>'
+    assert re.findall(drawn, trend([0, 4, 2], [None, None, None], [], str, "laporan", 1)) == [
+        ("now", "M167 1000L500 0"),
+        ("running", "M500 0L833 500"),
+        ("end", "M833 500h0"),
+        ("hole", "M833 500h0"),
+    ]
+    alone = trend([None, 4], [None, None], [], str, "laporan", 1)
+    assert re.findall(drawn, alone) == [
+        ("now", ""),
+        ("running", "M750 0h0"),
+        ("end", "M750 0h0"),
+        ("hole", "M750 0h0"),
+    ]

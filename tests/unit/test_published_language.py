@@ -364,6 +364,47 @@ WRITTEN: dict[str, msgspec.Struct] = {
             facts.FundAmount(fund="csr", amount=500_000_000),
         ),
     ),
+    "berdaya.grants.assets-kept.v1/minimal": facts.AssetsKept(
+        version=1, grant_id=SEWING, beneficiary_id=SITI, district="3522", assets=()
+    ),
+    "berdaya.grants.assets-kept.v1/full": facts.AssetsKept(
+        version=3,
+        grant_id=SEWING,
+        beneficiary_id=SITI,
+        district="3522",
+        assets=(
+            facts.KeptAsset(
+                asset_id=UUID("0f0c6b52-6c1e-5b39-9a55-1d2f5be20a01"),
+                name="Mesin jahit",
+                serial="SN-1",
+                value=3_000_000,
+                status="held",
+                condition="worn",
+                holder_id=SITI,
+                on=date(2026, 12, 1),
+            ),
+            facts.KeptAsset(
+                asset_id=UUID("0f0c6b52-6c1e-5b39-9a55-1d2f5be20a02"),
+                name="Mesin obras",
+                serial="-",
+                value=None,
+                status="contested",
+                condition="good",
+                holder_id=BUDI,
+                on=date(2026, 8, 19),
+            ),
+            facts.KeptAsset(
+                asset_id=UUID("0f0c6b52-6c1e-5b39-9a55-1d2f5be20a03"),
+                name="Setrika",
+                serial="ST/9",
+                value=250_000,
+                status="returned",
+                condition="broken",
+                holder_id=None,
+                on=date(2026, 11, 30),
+            ),
+        ),
+    ),
     "berdaya.grants.grant-approved.v1/fund": msgspec.structs.replace(
         sewing_grant(facts.GrantApproved, 3, date(2026, 7, 13)), fund="baznas"
     ),

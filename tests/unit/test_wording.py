@@ -69,6 +69,7 @@ _REPORTING: Composed = {
     "heard": ("newest", "days", "state"),
     "growth": CLASSES,
     "beneficiaries": ("alias",),
+    "asset": ("good", "worn", "broken", "lost", "held", "contested", "returned", "elsewhere"),
     "asset_use": tuple(AssetUse),
     "money": ("budget", "committed", "disbursed", "undisbursed", "remaining"),
     "districts": tuple(column.key for column in COLUMNS if column.part in ("beneficiaries", "income")),

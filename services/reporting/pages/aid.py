@@ -9,7 +9,7 @@ from services.reporting.cuts import CUTS, Cell, CutName, CutTable, read_cut
 from services.reporting.kept import Kept
 from services.reporting.pages.figures import read_cell
 from services.reporting.pages.naming import named
-from services.reporting.pages.present import From, Here, snapshot_of, standing
+from services.reporting.pages.present import From, Here, running, snapshot_of, standing
 from services.reporting.rules import month_index
 from services.reporting.value import read_value
 from services.reporting.value_rules import CAVEAT, After, By
@@ -86,6 +86,7 @@ async def aid(
         named=lambda cut, value: named(words, cut, value),
         caveat=CAVEAT,
         seen=[code for code in DISTRICTS if who.sees(code)],
+        running=await running(source, district or ""),
         cell=read_cell(snapshot.districts[district] if district else snapshot.province),
         **await standing(request, source, snapshot, who),
     )

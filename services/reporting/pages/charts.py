@@ -42,10 +42,12 @@ def trend(
     years: Sequence[tuple[int, str]],
     write: Callable[[float], str],
     text: str,
+    unfinished: int = 0,
 ) -> Markup:
     """Months as a line, and the same months of the year before as a fainter one.
 
-    `years`: places at which a year begins, with its name. `write`: a number of the axis as text.
+    `years`: places at which a year begins, with its name. `write`: a number of the axis as text. `unfinished`: so many
+    months at the end are; they are hollow, at the end of a broken line.
     """  # fmt: skip
     known = [value for value in (*values, *before, 0) if value is not None]
     ticks = list(axis(min(known), max(known)))
@@ -71,12 +73,18 @@ def trend(
             _LEFT, _TOP, 100 - _LEFT, _HEIGHT, _BOX, _BOX
         )
     )
-    for name, line in (("before", before), ("now", values)):
-        points = _points(line, _BOX, y)
-        parts.append(Markup('<path class="{}" d="{}"/>').format(name, _path(points)))
-        last = next((point for point in reversed(points) if point is not None), None)
-        if name == "now" and last is not None:
-            parts.append(Markup('<path class="end" d="M{} {}h0"/>').format(*last))
+    complete = len(values) - unfinished
+    points, earlier = _points(values, _BOX, y), _points(before, _BOX, y)
+    lines = [("before", earlier), ("now", points[:complete])]
+    if any(points[complete:]):
+        known_before = [place for place in range(complete) if points[place] is not None]
+        lines.append(("running", points[known_before[-1] if known_before else complete :]))
+    for name, line in lines:
+        parts.append(Markup('<path class="{}" d="{}"/>').format(name, _path(line)))
+    ends = [point for point in (points[complete:] if unfinished else points) if point is not None]
+    marks = ("end", "hole") if unfinished else ("end",)
+    path = Markup('<path class="{}" d="M{} {}h0"/>')
+    parts.extend(path.format(mark, *point) for point in ends[-max(unfinished, 1) :] for mark in marks)
     parts.append(Markup("</svg></svg>"))
     return Markup("").join(parts)
 

@@ -30,7 +30,7 @@ _LOOK_SECONDS = 1.0
 
 
 class Line(NamedTuple):
-    """One chart with what is said of it. `write`: numbers of its table and text."""
+    """One chart with what is said of it. `write`: numbers of its table and text. `unfinished`: of the last months."""
 
     key: str
     svg: Markup
@@ -38,15 +38,17 @@ class Line(NamedTuple):
     values: list[Number]
     before: list[Number]
     write: Callable[[float], str]
+    unfinished: int
 
 
 class Past:
     """Of one month, as read at one version. What is drawn of it is drawn at most once in each language."""
 
-    def __init__(self, version: int, history: History, before: Snapshot | None) -> None:
-        self.version = version
+    def __init__(self, newest: Snapshot, history: History, before: Snapshot | None) -> None:
+        self.version = newest.version
         self.history = history
         self.before = before
+        self._unfinished = sum(1 for month in history.months if newest.complete is None or month > newest.complete)
         self._lines: dict[tuple[Language, str], list[Line]] = {}
         self._sparks: dict[Language, dict[str, Markup]] = {}
 
@@ -58,7 +60,7 @@ class Past:
         return self._lines[key]
 
     def sparks(self, words: Words) -> dict[str, Markup]:
-        """Net profit per report over the last months, by district."""
+        """Net profit per report over the last complete months, by district."""
         if words.language not in self._sparks:
             self._sparks[words.language] = {code: self._spark(words, code) for code in ("", *DISTRICTS)}
         return self._sparks[words.language]
@@ -80,12 +82,15 @@ class Past:
             text = words(
                 "trend.text", name=words(f"trend.{key}"), first=words.month(shown[0]), last=words.month(shown[-1])
             )
-            svg = trend(now, earlier, january(shown), write, text)
-            found.append(Line(key, svg, shown, now, earlier, write))
+            if self._unfinished:
+                text = words("trend.text_unfinished", text=text, month=words.month(shown[-1]))
+            svg = trend(now, earlier, january(shown), write, text, self._unfinished)
+            found.append(Line(key, svg, shown, now, earlier, write, self._unfinished))
         return found
 
     def _spark(self, words: Words, code: str) -> Markup:
-        values = self.history.track(code).mean_profit[-SPARK_MONTHS:]
+        complete = len(self.history.months) - self._unfinished
+        values = self.history.track(code).mean_profit[:complete][-SPARK_MONTHS:]
         known = [value for value in values if value is not None]
         if not known:
             return Markup("")
@@ -118,10 +123,12 @@ class Pasts:
             return None
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """A background task of every web process: each new version is drawn before anybody asks for it."""
+        """A background task of every web process: while somebody watches, each new version of what pages open on is
+        drawn before anybody asks for it. Where nobody does, a page has it drawn.
+        """
         while not stopping.is_set():
-            newest = self._source.live.current()
-            past = await self.of(newest) if newest is not None else None
+            newest = self._source.live.current() if self._source.streams.open else None
+            past = await self.of(newest.opens) if newest is not None else None
             if past is not None:
                 for words in WORDS.values():
                     past.lines(words, "")
@@ -134,7 +141,7 @@ class Pasts:
         earlier = month_name(month_index(month) - 1)
         before = await self._source.snapshot(earlier) if earlier in newest.months else None
         async with self._database.reading(still=True) as session:
-            return Past(newest.version, await read_history(session, month), before)
+            return Past(newest, await read_history(session, month), before)
 
 
 def pasts(request: Request) -> Pasts:

@@ -1,6 +1,6 @@
 """Data quality: who is silent, what does not add up with what districts say they sent, what could not be read."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
@@ -10,7 +10,7 @@ from services.reporting import rules
 from services.reporting.api import Reader
 from services.reporting.freshness import longest_silent_first, read_freshness
 from services.reporting.nightly import read_proof
-from services.reporting.pages.present import From, Here, standing
+from services.reporting.pages.present import From, Here, snapshot_of, standing
 from services.reporting.worklist_rules import jakarta_day
 from shared.database import now, run
 from shared.events.catalogue import intake_topic
@@ -33,6 +33,14 @@ class Unread(NamedTuple):
     waiting: int
 
 
+class Suspected(NamedTuple):
+    """Of one district: open suspicions that concern one of its people. `since`: of the oldest, where that is known."""
+
+    code: str
+    pairs: int
+    since: date | None
+
+
 @router.get("/quality")
 async def quality(request: Request, who: Reader, source: From, here: Here, day: str = "") -> Response:
     """Of the districts the reader sees; `day` chooses the day of the manifests, by default yesterday."""
@@ -45,6 +53,8 @@ async def quality(request: Request, who: Reader, source: From, here: Here, day: 
         proof = await read_proof(session)
         manifests = await read_day(session, chosen, who.district)
         unread = await _unread(session, seen)
+        suspected = await _suspected(session, seen)
+        pairs = await _pairs(session, who.district)
     return render(
         request,
         "quality.html",
@@ -56,7 +66,10 @@ async def quality(request: Request, who: Reader, source: From, here: Here, day: 
         chosen=chosen,
         days=days,
         unread=unread,
-        **await standing(request, source, await source.snapshot(None), who) | {"stream": False},
+        suspected=suspected,
+        pairs=pairs,
+        today=today,
+        **await standing(request, source, await snapshot_of(source, None), who) | {"stream": False},
     )
 
 
@@ -86,6 +99,39 @@ async def _unread(session: AsyncSession, seen: list[str]) -> list[Unread]:
         for code, topic in ((code, intake_topic("reporting", code)) for code in seen)
     ]
     return [one for one in found if one.held or one.waiting]
+
+
+_OF_PAIR = (
+    "FROM pair o JOIN person p ON p.beneficiary_id IN (o.first_id, o.second_id) WHERE o.open_since_us IS NOT NULL"
+)
+"""A pair of two districts concerns both. Somebody not yet known has no district."""
+
+
+async def _suspected(session: AsyncSession, seen: list[str]) -> list[Suspected]:
+    """Districts with an open suspicion, the oldest first."""
+    found = await run(
+        session,
+        f"""SELECT p.district, count(DISTINCT o.duplicate_id) AS pairs, min(o.open_since_us) AS since {_OF_PAIR}
+            GROUP BY p.district ORDER BY min(o.open_since_us), p.district""",
+    )
+    return [
+        Suspected(row.district, row.pairs, jakarta_day(_moment(row.since)) if row.since else None)
+        for row in found
+        if row.district in seen
+    ]
+
+
+async def _pairs(session: AsyncSession, district: str | None) -> int:
+    """Open suspicions, each once, of all districts or of one."""
+    of = "AND p.district = :district" if district else ""
+    named = {"district": district} if district else {}
+    found = await run(session, f"SELECT count(DISTINCT o.duplicate_id) {_OF_PAIR} {of}", **named)
+    pairs: int = found.scalar_one()
+    return pairs
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1e6, UTC)
 
 
 async def _by_topic(session: AsyncSession, statement: str) -> dict[str, int]:

@@ -19,7 +19,7 @@ from services.reporting.pages.figures import (
     sorted_rows,
 )
 from services.reporting.pages.past import pasts
-from services.reporting.pages.present import From, Here, beside, snapshot_of, standing
+from services.reporting.pages.present import From, Here, beside, running, snapshot_of, standing
 from services.reporting.pages.tiles import MEASURES, tile_map
 from services.reporting.rule_versions import RULES
 from services.reporting.views import COUNTED
@@ -75,7 +75,8 @@ async def province(
         code="",
         heard=await _heard(here, who),
         silent_days=rules.SILENT_DAYS,
-        **beside(request, past, ""),
+        **beside(request, past, snapshot, ""),
+        running=await running(source, ""),
         **await standing(request, source, snapshot, who),
     )
 
@@ -103,7 +104,8 @@ async def district(
         "district.html",
         code=code,
         title=DISTRICTS[code].title,
-        **beside(request, await pasts(request).of(snapshot), code),
+        **beside(request, await pasts(request).of(snapshot), snapshot, code),
+        running=await running(source, code),
         cell=read_cell(snapshot.districts[code]),
         businesses=businesses,
         shown=BUSINESSES_SHOWN,
@@ -124,12 +126,14 @@ async def business(request: Request, beneficiary_id: UUID, who: Reader, here: He
             )
         ).one()
         grants = await _grants(session, beneficiary_id) if official else None
+        assets = await _assets(session, beneficiary_id) if official else []
         open_lines = Filters(beneficiary_id=beneficiary_id)
         visits = (await read_page(session, day, open_lines, sort="due", limit=len(Reason))).lines if official else None
     return render(
         request,
         "business.html",
         grants=grants,
+        assets=assets,
         visits=visits,
         day=day,
         said=sentence,
@@ -150,6 +154,19 @@ async def _grants(session: AsyncSession, beneficiary_id: UUID) -> list[dict[str,
         session,
         """SELECT grant_id, kind, amount, fiscal_year, status, "on" FROM grant_now WHERE beneficiary_id = :id
            ORDER BY "on" DESC, grant_id""",
+        id=beneficiary_id,
+    )
+    return [{**row, "day": date.fromisoformat(row["on"])} for row in found.mappings()]
+
+
+async def _assets(session: AsyncSession, beneficiary_id: UUID) -> list[dict[str, Any]]:
+    """What the person has in hand, and what was handed over to the person and is no longer there. `here`: in hand."""
+    found = await run(
+        session,
+        """SELECT asset_id, name, serial, value, status, condition, "on",
+                  CASE WHEN holder_id = :id THEN 1 ELSE 0 END AS here
+           FROM asset WHERE holder_id = :id OR grant_id IN (SELECT grant_id FROM grant_now WHERE beneficiary_id = :id)
+           ORDER BY here DESC, name, asset_id""",
         id=beneficiary_id,
     )
     return [{**row, "day": date.fromisoformat(row["on"])} for row in found.mappings()]

@@ -12,6 +12,7 @@ from services.reporting.freshness import longest_silent_first, read_freshness
 from services.reporting.history import SHOWN, YEAR, read_history
 from services.reporting.pages.figures import COLUMNS, make_row, read_cell, sorted_rows
 from services.reporting.pages.naming import named
+from services.reporting.pages.present import snapshot_of
 from services.reporting.rules import month_index
 from services.reporting.views import CLASSES, COUNTED
 from services.reporting.wording import WORDS
@@ -33,13 +34,15 @@ router = APIRouter(route_class=Page, include_in_schema=False)
 
 
 class Asked(NamedTuple):
-    """Whose file of what. `district` is one that the caller sees, `month` one that has reports."""
+    """Whose file of what. `district` is one that the caller sees, `month` one that has reports, `complete` the newest
+    complete one."""
 
     who: Caller
     source: Dashboards
     here: Context
     words: Words
     month: str | None
+    complete: str | None
     district: str | None
     sort: str | None
 
@@ -56,14 +59,14 @@ async def table(
     month: str | None = None, district: str | None = None, sort: str | None = None,
 ) -> Response:  # fmt: skip
     """One file in the reader's language. Raises Refused `not_found` for what there is not, or not for this reader."""
-    snapshot = await source.snapshot(None)
+    snapshot = await snapshot_of(source, month)
     district = district or None
-    if (month and month not in snapshot.months) or (district and (district not in DISTRICTS or not who.sees(district))):
+    if district and (district not in DISTRICTS or not who.sees(district)):
         raise Refused("not_found")
     read = _FILES.get(name)
     if read is None:
         raise Refused("not_found")
-    asked = Asked(who, source, here, WORDS[language(request)], month or snapshot.month, district, sort)
+    asked = Asked(who, source, here, WORDS[language(request)], snapshot.month, snapshot.complete, district, sort)
     file = await read(asked)
     with unsent() as out:
         sheet = open_sheet(kind, file.headings, [_WIDTH] * len(file.headings), out)
@@ -91,10 +94,14 @@ async def _months(asked: Asked) -> File:
         columns: Mapping[str, Sequence[Value]] = {**track._asdict(), "mean_profit": track.mean_profit}
         last = len(history.months)
         rows = [
-            (history.months[place], *(columns[name][place] for name in SERIES))
+            (
+                history.months[place],
+                *(columns[name][place] for name in SERIES),
+                words("month.unfinished") if history.months[place] > (asked.complete or "") else "",
+            )
             for place in range(last - 1, max(last - SHOWN - YEAR, 0) - 1, -1)
         ]
-    headings = [words("column.month"), *(words(f"field.{name}") for name in SERIES)]
+    headings = [words("column.month"), *(words(f"field.{name}") for name in SERIES), words("heard.state")]
     name = words("file.months") + (f"-{asked.district}" if asked.district else "")
     return File(name, headings, rows)
 

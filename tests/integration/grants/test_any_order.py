@@ -104,9 +104,9 @@ async def _state(office: Office) -> dict[str, Any]:
     state: dict[str, Any] = {
         table: sorted(map(str, await office.rows(f"SELECT {names} FROM {table}"))) for table, names in columns.items()
     }
-    last: dict[str, Any] = {}
+    last: dict[tuple[bool, str], Any] = {}
     for name, key, data in await office.told():
-        last[data.get("grant_id", key)] = (name, {**data, "version": 0})
+        last[name == "assets-kept.v1", data.get("grant_id", key)] = (name, {**data, "version": 0})
     for name, data in last.values():
         if name in ("grant-verified.v1", "grant-cancelled.v1"):
             data.pop("on")

@@ -380,3 +380,31 @@ async def test_any_order_of_handovers_ends_with_the_same_things_in_the_same_hand
     ]
     receipts = await office.rows("SELECT event_id FROM inbox WHERE warnings LIKE '%serial_elsewhere%'")
     assert receipts == [("b1",)]
+
+
+async def told(office: Office, ref: str) -> list[tuple[int, list[tuple[str, str, str | None, str]]]]:
+    """Of one grant: each version, and of each thing serial, status, holder and condition."""
+    found = [fact for name, _, fact in await office.told() if name == "assets-kept.v1"]
+    return [
+        (
+            fact["version"],
+            [(one["serial"], one["status"], one["holder_id"], one["condition"]) for one in fact["assets"]],
+        )
+        for fact in found
+        if fact["grant_id"] == str(grant_id(BOJONEGORO, ref))
+    ]
+
+
+async def test_each_change_of_a_grants_things_is_told_of_once(office: Office) -> None:
+    await paid(office, "B-1", "B-2")
+    first, second = (str(beneficiary_id(BOJONEGORO, ref)) for ref in ("B-1", "B-2"))
+    await office.hear(handover("B-1", by="B-1", assets=serial("SN-1")))
+    assert await told(office, "B-1") == [(1, [("SN-1", "held", first, "good")])]
+    await office.hear(handover("B-2", by="B-2", assets=serial("SN-1"), after=21 * DAY))
+    assert await told(office, "B-2") == [(1, [("SN-1", "contested", second, "good")])]
+    asset = await of(office, "B-1")
+    assert (await do(office, "condition", asset, condition="broken")).status_code == 200
+    assert (await told(office, "B-1"))[1:] == [(2, [("SN-1", "held", first, "broken")])]
+    assert (await do(office, "return", asset, condition="broken")).status_code == 200
+    assert (await told(office, "B-1"))[2:] == [(3, [("SN-1", "returned", None, "broken")])]
+    assert (await told(office, "B-2"))[1:] == [(2, [("SN-1", "held", second, "good")])], "now the second has it"

@@ -52,7 +52,8 @@ async def test_a_grant_goes_from_request_to_handover_with_one_fact_for_each_step
         ("hand_over", "/district/3522/test", ""),
     ]
     assert [entry["on"] for entry in history[3:]] == ["2026-11-20", "2026-11-25"]
-    told = await office.told()
+    *told, assets = await office.told()
+    assert assets[0] == "assets-kept.v1"
     assert [name for name, _, _ in told] == [
         "budget-set.v1",
         "grant-requested.v1",

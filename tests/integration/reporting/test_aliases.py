@@ -14,6 +14,7 @@ from shared.events.envelope import Record, beneficiary_id
 from shared.security import Caller, Role
 from tests.helpers import from_service
 from tests.integration.reporting.office import BOJONEGORO, MILLION, NOVEMBER, TUBAN, Office, grant, person, report
+from tests.integration.sites import as_read
 
 A, B, C = (BOJONEGORO, "B-1"), (BOJONEGORO, "B-2"), (TUBAN, "T-1")
 FIRST, SECOND, THIRD = sorted((A, B, C), key=lambda who: str(beneficiary_id(*who)))
@@ -245,3 +246,37 @@ async def test_any_order_of_statuses_and_decisions_gives_the_numbers_of_the_newe
     assert list(cell[0]) == [numbers[name] for name in STATUSES]
     months = await office.rows("SELECT sum(net_profit) FROM district_month WHERE month = 2026 * 12 + 9")
     assert (months[0][0] or 0) == millions * MILLION
+
+
+async def quality(office: Office, who: Caller) -> str:
+    return as_read((await office.call("/quality", who)).text)
+
+
+async def test_open_suspicions_are_told_by_district_until_they_are_decided(office: Office) -> None:
+    """One between two districts is told of under both, and is one pair of the province."""
+    province, tuban = Caller("budi", Role.province_officer, None), Caller("tuti", Role.district_officer, TUBAN)
+    await office.hear(*people(), pair(A, B, 1), pair(B, C, 1))
+    text = await quality(office, province)
+    assert "Diduga ganda 2 pasangan catatan" in text
+    since = "5 Nov 2026 ("
+    assert f"Kab. Bojonegoro 2 {since}" in text
+    assert f"Kab. Tuban 1 {since}" in text
+    assert "Putuskan di antrean dugaan ganda" in text
+    own = await quality(office, tuban)
+    assert "Diduga ganda 1 pasangan catatan" in own
+    assert f"Kab. Tuban 1 {since}" in own and f"Kab. Bojonegoro 2 {since}" not in own
+    assert "Putuskan di antrean" not in own, "the queue is not open to a district's officer"
+    await office.hear(pair(A, B, 2, "different"), pair(B, C, 2, "withdrawn"))
+    assert "Tidak ada dugaan yang menunggu keputusan." in await quality(office, province)
+    await office.hear(pair(A, B, 1), pair(A, B, 3))
+    assert f"Kab. Bojonegoro 1 {since}" in await quality(office, province)
+
+
+async def test_a_suspicion_is_open_or_not_by_its_newest_fact_in_any_order(office: Office) -> None:
+    for records in ((pair(A, B, 2, "same"), pair(A, B, 1)), (pair(A, C, 1), pair(A, C, 2, "different"), pair(A, C, 3))):
+        for record in reversed(records):
+            await office.hear(record)
+    assert [row[0] is None for row in await office.rows("SELECT open_since_us FROM pair ORDER BY same DESC")] == [
+        True,
+        False,
+    ]
