@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from deploy.containers.compose import Compose, Container
 from deploy.stack import ports
 from deploy.stack.files import ROOT
 from deploy.stack.settings import Settings
+from tests import runs
 
 _PATIENCE = 1800  # for all images, on a machine that has none
 
@@ -31,7 +31,7 @@ class Stack:
             redis_port=ports.choose(),
             gateway_port=ports.choose(),
         )
-        self.compose = Compose(settings, f"berdaya-{secrets.token_hex(3)}")
+        self.compose = Compose(settings, runs.name())
         outer_make = {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}  # of `make test-containers`: its guests would speak of it
         self._environment = (
             {name: value for name, value in os.environ.items() if name not in outer_make}
