@@ -1,8 +1,9 @@
 """What a run of the tests left on the engine because it was killed is gone when the next one begins."""
 
-import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from deploy.containers import engine, images
 from tests import runs
@@ -39,12 +40,20 @@ def test_a_dead_run_s_containers_networks_and_volumes_go_and_a_living_one_s_stay
 
 def test_an_engine_is_taken_over_from_the_run_that_brought_it_up_once_that_is_dead() -> None:
     dead = name_of_a_dead_run().removeprefix("berdaya-test-").rpartition("-")[0]
-    for run, is_dead in ((dead, True), (runs.this(), False), (None, False)):
-        environment = os.environ | ({runs.VARIABLE: run} if run else {})
-        if run is None:
-            environment.pop(runs.VARIABLE, None)
-        with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env=environment) as process:
-            assert runs.of_a_dead_run(process.pid) is is_dead, run
-            assert process.stdin
-            process.stdin.close()
-        assert not runs.of_a_dead_run(process.pid)
+    for run, is_dead in ((dead, True), (runs.this(), False)):
+        with serving({runs.VARIABLE: run}) as process:
+            assert runs.of_a_dead_run(process) is is_dead, run
+        assert not runs.of_a_dead_run(process)
+    with serving({}) as process:  # by somebody at a server, for good
+        assert not runs.of_a_dead_run(process)
+
+
+@contextmanager
+def serving(environment: Mapping[str, str]) -> Iterator[int]:
+    """A process that runs while the block does: its number."""
+    program = [sys.executable, "-c", "print(flush=True); input()"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(environment)) as process:
+        assert process.stdin and process.stdout
+        process.stdout.readline()
+        yield process.pid
+        process.stdin.write(b"\n")
