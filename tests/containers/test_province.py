@@ -247,8 +247,9 @@ def test_the_image_says_what_it_is(stack: Stack) -> None:
 async def test_the_guide_for_operators_is_true(told: Told, stack: Stack) -> None:
     """To its end, at which all was given up and came back from the backup."""
     before = await dashboards(told)
-    looked, _restarted, upgraded, redriven, rebuilt, *moved = commands_of("operations.md")
+    looked, _restarted, signed_out, upgraded, redriven, rebuilt, *moved = commands_of("operations.md")
     assert stack.done(looked).count("0 differences") == 2
+    stack.done(signed_out)
     stack.done(upgraded)
     image = f"berdaya:{said_of_itself()[-1]}"
     stack.done(f"BERDAYA_IMAGE={image} make up WORKERS=4")
