@@ -23,6 +23,7 @@ from deploy.stack import kafka, ports, postgres, redis
 from deploy.stack.components import Handle, start_kafka, start_postgres, start_redis
 from deploy.stack.errors import StackError, Unavailable
 from deploy.stack.files import DEPLOY
+from tests import runs
 from tests.keycloak import start_keycloak
 
 Way = Literal["containers", "processes"]
@@ -59,7 +60,7 @@ class ApacheKafka(KafkaContainer):
         super().__init__(image=images.KAFKA, port=self.OUTSIDE)
         port = ports.choose()  # beforehand: the broker tells it to its clients
         self.address = f"{ports.LOOPBACK}:{port}"
-        _on_loopback(self, self.OUTSIDE, port)
+        _of_this_run(self, self.OUTSIDE, port)
         self.with_env("LOCKS", "open").with_env("OUTSIDE", self.address)
         self.with_volume_mapping(DEPLOY / "kafka", "/etc/berdaya")
         self.with_kwargs(entrypoint=["sh", "/etc/berdaya/container.sh"])
@@ -79,7 +80,7 @@ class Postgres(PostgresContainer):
         super().__init__(images.POSTGRES, username=postgres.ADMIN, password=password, dbname="postgres", driver=None)
         port = ports.choose()
         self.address = f"postgresql://{postgres.ADMIN}:{password}@{ports.LOOPBACK}:{port}/postgres"
-        _on_loopback(self, self.port, port)
+        _of_this_run(self, self.port, port)
         self.with_volume_mapping(DEPLOY / "postgres", "/etc/berdaya")
         settings = {
             "config_file": "/etc/berdaya/postgresql.conf",
@@ -99,7 +100,7 @@ class Redis(RedisContainer):
         super().__init__(images.REDIS)
         port, password = ports.choose(), secrets.token_hex(24)
         self.address = f"redis://default:{password}@{ports.LOOPBACK}:{port}/0"
-        _on_loopback(self, self.port, port)
+        _of_this_run(self, self.port, port)
         options = "--bind 0.0.0.0 --appendonly no --maxmemory 512mb --maxmemory-policy noeviction --requirepass"
         self.with_command(["redis-server", *options.split(), password, "--save", ""])
 
@@ -143,8 +144,9 @@ def start(name: str, folder: Path) -> Started:
         raise Unavailable(name, f"its container does not start: {error}") from error
 
 
-def _on_loopback(container: DockerContainer, inside: int, outside: int) -> None:
-    """A port that only this machine reaches: testcontainers itself knows of ports for everybody."""
+def _of_this_run(container: DockerContainer, inside: int, outside: int) -> None:
+    """By a name that says so, at a port that only this machine reaches: testcontainers itself opens ports to all."""
+    container.with_name(runs.name())
     ports_: dict[Any, Any] = container.ports
     ports_.pop(str(inside), None)
     ports_[inside] = (ports.LOOPBACK, outside)

@@ -12,6 +12,7 @@ import pytest
 
 from deploy.containers import engine, images
 from deploy.stack.errors import StackError
+from tests import runs
 from tests.components import Started, by_process, start, way
 
 _told: dict[str, str] = {}
@@ -70,11 +71,15 @@ def present(name: str, what: str) -> None:
 
 @pytest.fixture(scope="session")
 def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A container engine that answers; one that was brought up for the tests ends with them."""
+    """A container engine that answers; one that was brought up for these tests, or others that died, ends with them."""
+    os.environ[runs.VARIABLE] = runs.this()
     try:
         pid = engine.bring_up(tmp_path_factory.mktemp("engine"))
     except StackError as error:
         absent("engine", str(error))
+    if pid is None and (left := engine.process()) and runs.of_a_dead_run(left):
+        pid = left
+    runs.remove_leftovers()
     present("engine", "real, already running" if pid is None else "real, a process of its own")
     yield
     if pid is not None:

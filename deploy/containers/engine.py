@@ -14,8 +14,9 @@ from deploy.stack.errors import Unavailable
 from deploy.stack.files import locked
 
 NAME = "engine"
+_PID = Path("/var/run/docker.pid")
 _PIDS = {
-    Path("/var/run/docker.pid"): "dockerd",
+    _PID: "dockerd",
     Path("/var/run/docker/containerd/containerd.pid"): "containerd",
 }
 _PATIENCE = 60.0
@@ -32,6 +33,12 @@ def require() -> None:
     """Raises Unavailable when no engine answers."""
     if not answers():
         raise Unavailable(NAME, "no container engine answers; `make images` as root brings one up")
+
+
+def process() -> int | None:
+    """The number of the engine's process, where it is one of this machine."""
+    number = _PID.read_text().strip() if _PID.exists() else ""
+    return int(number) if _program_of(number) == "dockerd" else None
 
 
 def bring_up(var: Path) -> int | None:

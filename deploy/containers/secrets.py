@@ -63,11 +63,16 @@ def require_secret(paths: Iterable[Path]) -> None:
         if not path.is_file():
             raise StackError(f"no secret at {path}: `make secrets` makes what is missing")
         word = path.read_text().strip()
-        if len(word) < _SHORTEST or len(set(word)) < _SHORTEST // 4:
+        if len(word) < _SHORTEST or len(set(word)) < _SHORTEST // 4 or _is_repeated(word):
             raise StackError(f"{path} is no secret: remove it, and `make secrets` makes one")
         if word in seen:
             raise StackError(f"{path} is the same as {seen[word]}: remove it, and `make secrets` makes another")
         seen[word] = path
+
+
+def _is_repeated(word: str) -> bool:
+    """Whether it is a shorter one, again and again."""
+    return any(word.startswith(word[period:]) for period in range(1, len(word) // 2 + 1))
 
 
 def postgres(var: Path) -> Path:

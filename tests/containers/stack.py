@@ -2,20 +2,23 @@
 
 import os
 import re
-import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from deploy.containers import engine
 from deploy.containers.compose import Compose, Container
 from deploy.stack import ports
 from deploy.stack.files import ROOT
 from deploy.stack.settings import Settings
+from tests import runs
+from tests.containers import plugin
 
 _PATIENCE = 1800  # for all images, on a machine that has none
 
@@ -31,7 +34,7 @@ class Stack:
             redis_port=ports.choose(),
             gateway_port=ports.choose(),
         )
-        self.compose = Compose(settings, f"berdaya-{secrets.token_hex(3)}")
+        self.compose = Compose(settings, runs.name())
         outer_make = {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}  # of `make test-containers`: its guests would speak of it
         self._environment = (
             {name: value for name, value in os.environ.items() if name not in outer_make}
@@ -44,6 +47,13 @@ class Stack:
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             }
         )
+
+    @contextmanager
+    def by_the_plugin(self) -> Iterator[None]:
+        """Within it every command is carried out by `docker compose`, else by docker-compose."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(self._environment, "DOCKER_CONFIG", str(plugin.configuration()))
+            yield
 
     @property
     def gateway(self) -> str:

@@ -25,6 +25,7 @@ from tests import oracle
 from tests.containers.stack import Stack
 from tests.containers.strikes import Strikes, crashed, frozen, killed
 from tests.guides import commands_of
+from tests.integration.lying import CLIENT, SECRET, lying
 from tests.scenarios.comparison import differing, wrong_receipts
 from tests.scenarios.full_run import Gateway, PatientLog, PatientPublishers, PatientTold
 from tests.scenarios.telling import Told, without_moment
@@ -140,6 +141,59 @@ async def test_stopped_and_started_again_it_shows_the_same(told: Told, stack: St
     assert await dashboards(told) == before
 
 
+@pytest.mark.parametrize("word", ["berdaya", "changeme" * 8])
+def test_nothing_starts_on_a_weak_secret(told: Told, stack: Stack, word: str) -> None:
+    """By `make up`, nor by docker-compose past it."""
+    path = stack.var / "secrets" / "postgres" / "registry"
+    good = path.read_bytes()
+    running = {it.name for it in stack.compose.containers()}
+    path.unlink()
+    path.write_text(word)
+    try:
+        refused = stack.do("make up")
+        assert refused.returncode != 0 and f"{path} is no secret" in refused.stderr
+        by_hand = stack.do("make compose ARGS='run --rm --no-deps -T provision'")
+        assert by_hand.returncode != 0 and "postgres/registry is no secret" in by_hand.stdout + by_hand.stderr
+    finally:
+        path.unlink()
+        path.write_bytes(good)
+        path.chmod(0o444)
+    assert {it.name for it in stack.compose.containers()} == running
+
+
+@in_one_loop
+async def test_an_officer_signs_in_by_the_office_s_own_account(told: Told, stack: Stack) -> None:
+    """The provider is at an address that containers reach too, and the client's secret in its file."""
+    bridge = engine.docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()
+    secret = stack.var / "secrets" / "oidc"
+    secret.write_text(f"{SECRET}\n")
+    async with lying(bridge) as liar, httpx.AsyncClient(base_url=stack.gateway, timeout=30) as browser:
+        settings = {
+            "BERDAYA_PUBLIC": stack.gateway,
+            "BERDAYA_OIDC_ISSUER": liar.issuer,
+            "BERDAYA_OIDC_CLIENT": CLIENT,
+            "BERDAYA_OIDC_ROLES": "dinsos-provinsi=province_officer",
+        }
+        words = " ".join(f"{name}={value}" for name, value in settings.items())
+        stack.done(f"{words} make compose ARGS='up -d --no-deps reporting-web'")
+        stack.compose.wait()
+        sent = await browser.get("/sign-in/office")
+        assert sent.status_code == httpx.codes.SEE_OTHER, sent.text
+        code, asked = liar.ask(sent.headers["location"])
+        assert sent.headers["location"].startswith(f"{liar.issuer}/authorize?")
+        assert asked["redirect_uri"] == f"{stack.gateway}/sign-in/callback"
+        await browser.get("/sign-in/callback", params={"code": code, "state": asked["state"]})
+        assert [(it.username, it.password) for it in liar.clients if it] == [(CLIENT, SECRET)]
+        assert "Signed in as siti, province officer" in (await browser.get("/?lang=en")).text
+
+
+@in_one_loop
+async def test_the_gateway_refuses_in_words_what_is_too_large(told: Told, stack: Stack) -> None:
+    async with httpx.AsyncClient(base_url=stack.gateway, timeout=30) as sender:
+        answer = await sender.post("/registry/v1/events", content=bytes(33 * 1024 * 1024 + 1))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
 def test_no_container_may_more_than_it_must(told: Told, stack: Stack) -> None:
     found = {it.service: stack.inspect(it) for it in stack.compose.containers()}
     assert found.keys() > LONG_RUNNING
@@ -174,8 +228,8 @@ def test_root_is_in_no_container(told: Told, stack: Stack) -> None:
 
 
 def test_no_secret_is_seen_in_what_the_engine_tells_of_containers_or_images(told: Told, stack: Stack) -> None:
-    files = [*(stack.var / "secrets").glob("*/*"), *(stack.var / "keys").iterdir()]
-    words = [path.read_text().strip() for path in files]
+    files = [*(path for path in (stack.var / "secrets").rglob("*") if path.is_file()), *(stack.var / "keys").iterdir()]
+    words = [word for path in files if (word := path.read_text().strip())]
     assert len(words) >= 13
     for it in stack.compose.containers():
         told_of_it = json.dumps(stack.inspect(it)) + stack.log(it)
@@ -193,8 +247,9 @@ def test_the_image_says_what_it_is(stack: Stack) -> None:
 async def test_the_guide_for_operators_is_true(told: Told, stack: Stack) -> None:
     """To its end, at which all was given up and came back from the backup."""
     before = await dashboards(told)
-    looked, _restarted, upgraded, redriven, rebuilt, *moved = commands_of("operations.md")
+    looked, _restarted, signed_out, upgraded, redriven, rebuilt, *moved = commands_of("operations.md")
     assert stack.done(looked).count("0 differences") == 2
+    stack.done(signed_out)
     stack.done(upgraded)
     image = f"berdaya:{said_of_itself()[-1]}"
     stack.done(f"BERDAYA_IMAGE={image} make up WORKERS=4")
@@ -204,9 +259,16 @@ async def test_the_guide_for_operators_is_true(told: Told, stack: Stack) -> None
     assert left.returncode != 0 and "1 in quarantine" in left.stdout and "1 left in quarantine" in left.stdout
     printed = stack.done(rebuilt)
     assert "0 growth classes were wrong" in printed and printed.count("0 differences") == 2
-    for commands in moved:
-        stack.done(commands)
+    backup, restore = moved
+    stack.done(backup)
+    stack.done(restore)
     assert (stack.folder / "compose-before").is_dir()
+    assert await dashboards(told) == before
+    assert stack.done("make reconcile").count("0 differences") == 2
+    with stack.by_the_plugin():  # takes over what docker-compose runs, keeps it, and brings it back
+        stack.done("make up WORKERS=2")
+        stack.done(backup.replace("backup-1", "backup-2"))
+        stack.done(restore.replace("backup-1", "backup-2").replace("compose-before", "compose-of-backup-1"))
     assert await dashboards(told) == before
     assert stack.done("make reconcile").count("0 differences") == 2
     over = stack.do("make backup TO=var/backup-1")

@@ -6,11 +6,12 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
 import uvicorn
-from fastapi import FastAPI, Form
+from fastapi import Depends, FastAPI, Form
+from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from starlette.responses import JSONResponse, Response
@@ -21,11 +22,11 @@ CLIENT, SECRET = "berdaya", "the secret of the client, which is long enough for 
 class Liar:
     """Each code is good once and stands for the nonce it was asked with; `change` spoils the ID token."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
         with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
+            found.bind((host, 0))
             self.port: int = found.getsockname()[1]
-        self.issuer = f"http://127.0.0.1:{self.port}"
+        self.issuer = f"http://{host}:{self.port}"
         self.key = RSAKey.generate_key(2048, {"kid": "one"})
         self.claims: dict[str, Any] = {"roles": ["dinsos-provinsi"]}
         self.change: Callable[[dict[str, Any]], dict[str, Any]] = dict
@@ -37,6 +38,8 @@ class Liar:
         self.codes: dict[str, str] = {}
         """Those not yet used, with their nonce."""
         self.verifiers: list[str] = []
+        self.clients: list[HTTPBasicCredentials | None] = []
+        """By what name and secret each code was redeemed."""
         self.app = FastAPI()
         self.app.get("/.well-known/openid-configuration")(self._configuration)
         self.app.get("/keys")(self._keys)
@@ -66,13 +69,19 @@ class Liar:
     async def _keys(self) -> Response:
         return JSONResponse(KeySet([self.key]).as_dict(private=False))
 
-    async def _token(self, code: str = Form(), code_verifier: str = Form()) -> Response:
+    async def _token(
+        self,
+        who: Annotated[HTTPBasicCredentials | None, Depends(HTTPBasic(auto_error=False))],
+        code: str = Form(),
+        code_verifier: str = Form(),
+    ) -> Response:
         if self.is_away:
             return Response(status_code=502)
         nonce = self.codes.pop(code, None)
         if nonce is None:
             return JSONResponse({"error": "invalid_grant"}, 400)
         self.verifiers.append(code_verifier)
+        self.clients.append(who)
         moment = int(time.time())
         claims = {
             "iss": self.issuer,
@@ -91,9 +100,9 @@ class Liar:
 
 
 @asynccontextmanager
-async def lying() -> AsyncIterator[Liar]:
-    liar = Liar()
-    server = uvicorn.Server(uvicorn.Config(liar.app, port=liar.port, log_level="error", lifespan="off"))
+async def lying(host: str = "127.0.0.1") -> AsyncIterator[Liar]:
+    liar = Liar(host)
+    server = uvicorn.Server(uvicorn.Config(liar.app, host=host, port=liar.port, log_level="error", lifespan="off"))
     serving = asyncio.create_task(server._serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)

@@ -45,7 +45,19 @@ def test_only_their_owner_enters_the_folders_and_containers_read_the_files(tmp_p
         assert path.stat().st_mode & 0o777 == right, path
 
 
-@pytest.mark.parametrize("word", ["", "berdaya", "postgres", "changeme" * 4, "a" * 64, "password\n"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "",
+        "berdaya",
+        "postgres",
+        "changeme" * 4,
+        "a" * 64,
+        "password\n",
+        "rahasia-negara-rahasia-negara-rahasia",
+        "0123456789ab" * 4,
+    ],
+)
 def test_a_default_or_weak_word_is_refused(tmp_path: Path, word: str) -> None:
     secrets.make(tmp_path)
     path = tmp_path / "secrets" / "postgres" / "registry"
