@@ -83,7 +83,7 @@ async def context(request: Request) -> Context:
 
 def include(app: FastAPI, *routers: APIRouter) -> None:
     """Have the application answer the routes of these routers, which are made once, when they are declared: FastAPI's
-    `include_router` makes each anew for every application, at its first request."""
+    `include_router` makes each anew for every application, at its first request. `dependency_overrides` do not reach them."""
     for router in routers:
         app.router.routes.extend(router.routes)
 

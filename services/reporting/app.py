@@ -15,9 +15,10 @@ from services.reporting.rule_versions import RULES
 from services.reporting.sessions import Endings
 from services.reporting.stream import Streams
 from services.reporting.uploading import INCOME
+from services.reporting.worklist_rules import jakarta_day
 from shared import web
 from shared.consumer import Together
-from shared.database import Database
+from shared.database import Database, now
 from shared.events.catalogue import facts_topic, intake_topic
 from shared.events.districts import DISTRICTS
 from shared.log import Log
@@ -60,6 +61,7 @@ def build(settings: Settings, log: Log, database: Database | None = None, live: 
     source = Dashboards(node.context.database, live, streams)
     node.app.state.dashboards = source
     node.app.state.growth_rule = rule
+    node.app.state.today = lambda: jakarta_day(now())
     node.app.state.pasts = past = Pasts(node.context.database, source, node.metrics)
     node.app.state.values = Values(node.context.database)
     node.served = Front(node.app, node.context, source)

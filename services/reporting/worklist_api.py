@@ -26,8 +26,8 @@ from services.reporting.worklist_lines import (
     read_tally,
     total,
 )
-from services.reporting.worklist_rules import Reason, jakarta_day
-from shared.database import Database, now, run
+from services.reporting.worklist_rules import Reason
+from shared.database import Database, run
 from shared.events.districts import DISTRICTS
 from shared.openapi import or_a_file, problems
 from shared.pages.wording import Language
@@ -62,9 +62,10 @@ async def list_reader(who: Reader) -> Caller:
     return who
 
 
-async def today() -> date:
+async def today(request: Request) -> date:
     """The day it is in East Java: two reasons depend on it."""
-    return jakarta_day(now())
+    day: date = request.app.state.today()
+    return day
 
 
 Today = Annotated[date, Depends(today)]

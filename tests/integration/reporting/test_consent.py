@@ -8,7 +8,6 @@ import pytest
 
 from services.reporting.reconcile import reconcile
 from services.reporting.tables import METADATA
-from services.reporting.worklist_api import today
 from shared.events.envelope import Record, beneficiary_id
 from shared.security import Caller, Role
 from tests.integration.reporting.office import (
@@ -112,7 +111,7 @@ async def test_any_order_of_withdrawal_and_earlier_reports_gives_the_same_number
 
 async def _worklist(office: Office) -> list[dict[str, Any]]:
     """Of the district, in the middle of November."""
-    office.node.app.dependency_overrides[today] = lambda: date(2026, 11, 15)
+    office.node.app.state.today = lambda: date(2026, 11, 15)
     found = (await office.call("/v1/worklist", OFFICER)).json()
     lines: list[dict[str, Any]] = found["items"]
     return lines

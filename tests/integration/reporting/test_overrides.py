@@ -19,7 +19,6 @@ from services.reporting.growth import Classes
 from services.reporting.reconcile import rebuild, reconcile
 from services.reporting.rule_versions import RULES, GrowthRule
 from services.reporting.tables import METADATA
-from services.reporting.worklist_api import today
 from shared.embedded import EmbeddedLog
 from shared.events.districts import DISTRICTS
 from shared.security import Caller, Role
@@ -50,7 +49,7 @@ async def office(database_for: DatabaseFor, tmp_path: Path) -> AsyncIterator[Off
     """B-1 is steady at three million (ordinary), the newest month October. After every test all views are right."""
     async with AsyncExitStack() as stack:
         found = Office.over(await database_for("reporting", METADATA), tmp_path)
-        found.node.app.dependency_overrides[today] = lambda: TODAY
+        found.node.app.state.today = lambda: TODAY
         stack.push_async_callback(found.node.log.close)
         stack.push_async_callback(found.client.aclose)
         await found.hear(person(), *steady("B-1"))

@@ -19,7 +19,6 @@ from sqlalchemy import text
 
 from services.reporting.reconcile import rebuild, reconcile
 from services.reporting.tables import METADATA
-from services.reporting.worklist_api import today
 from services.reporting.worklist_lines import Filters, Line, Sort, open_counts, read_all, read_page
 from services.reporting.worklist_rules import Reason
 from shared.events import facts
@@ -60,7 +59,7 @@ async def office(database_for: DatabaseFor, tmp_path: Path) -> AsyncIterator[Off
     """After every test the views, and the worklist, are those of the facts. It is 24 November 2026."""
     async with AsyncExitStack() as stack:
         found = Office.over(await database_for("reporting", METADATA), tmp_path)
-        found.node.app.dependency_overrides[today] = lambda: TODAY
+        found.node.app.state.today = lambda: TODAY
         stack.push_async_callback(found.node.log.close)
         stack.push_async_callback(found.client.aclose)
         yield found
@@ -311,7 +310,7 @@ async def test_an_owner_of_a_silence_stays_while_it_lasts_and_does_not_come_back
     # A report of June, which came in late, ends no silence of September and October.
     await office.hear(report(month="2026-06"))
     assert [(line.since.isoformat(), line.owner) for line in await lines(office, later)] == [("2026-07-01", "ratna")]
-    office.node.app.dependency_overrides[today] = lambda: later
+    office.node.app.state.today = lambda: later
     await ask(office, "PUT", f"/v1/worklist/{where()}/silent", OFFICER, {"owner": "wulan"})
     assert [line.owner for line in await lines(office, later)] == ["wulan"]
     assert len(await office.rows("SELECT owner FROM assignment")) == 1

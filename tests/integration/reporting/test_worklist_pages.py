@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from services.reporting.tables import METADATA
-from services.reporting.worklist_api import today
 from shared.security import Caller, Role
 from tests.helpers import bearer, session_cookie
 from tests.integration.conftest import DatabaseFor
@@ -46,7 +45,7 @@ async def site(database_for: DatabaseFor, tmp_path: Path) -> AsyncIterator[Site]
     """Three lines: B-1 with an extra zero and a missing handover, S-1 silent."""
     async with AsyncExitStack() as stack:
         office = Office.over(await database_for("reporting", METADATA), tmp_path)
-        office.node.app.dependency_overrides[today] = lambda: TODAY
+        office.node.app.state.today = lambda: TODAY
         stack.push_async_callback(office.node.log.close)
         stack.push_async_callback(office.client.aclose)
         await office.hear(
