@@ -83,7 +83,9 @@ async def context(request: Request) -> Context:
 
 def include(app: FastAPI, *routers: APIRouter) -> None:
     """Have the application answer the routes of these routers, which are made once, when they are declared: FastAPI's
-    `include_router` makes each anew for every application, at its first request. `dependency_overrides` do not reach them."""
+    `include_router` makes each anew for every application, at its first request. What is in `dependency_overrides` does
+    not reach them.
+    """
     for router in routers:
         app.router.routes.extend(router.routes)
 
