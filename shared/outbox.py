@@ -100,6 +100,14 @@ async def emit(session: AsyncSession, service: str, facts: Iterable[tuple[str, F
     await insert(session, "outbox", _COLUMNS, rows)
 
 
+async def emit_event(session: AsyncSession, topic: str, envelope: Envelope, data: bytes) -> None:
+    """Put an event that somebody of a district brings, by a page, into the outbox; it is keyed by its subject."""
+    packed = msgspec.json.encode(envelope).decode()
+    await insert(
+        session, "outbox", _COLUMNS, [(topic, envelope.subject, envelope.type, data.decode(), 1, packed, now())]
+    )
+
+
 async def emit_receipts(
     session: AsyncSession, by_district: Mapping[str, Sequence[tuple[Receipt, Sequence[str]]]]
 ) -> None:

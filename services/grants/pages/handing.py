@@ -13,16 +13,17 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from services.grants import rules
+from services.grants.news import SERVICE
 from services.grants.pages import grant as one
 from services.grants.pages.common import Here
 from services.grants.pages.handed import rows_of, source_of
 from services.grants.rules import GrantStatus
 from services.grants.tables import Grant
 from shared.database import now
-from shared.events.catalogue import NAMES
+from shared.events.catalogue import NAMES, intake_topic
 from shared.events.district import Asset, GrantHandedOver
 from shared.events.envelope import Envelope
-from shared.intake import record_of
+from shared.outbox import emit_event
 from shared.pages.answers import Page, kept, see_other
 from shared.pages.forms import TOO_LARGE, Form, Problem, Unfit, fitting_cell, once, problem_of, read_parts
 from shared.pages.session import Officer
@@ -30,8 +31,6 @@ from shared.refusals import Refused
 from shared.security import Caller, Role
 from shared.uploads import cells
 
-_SEND_SECONDS = 3.0
-"""The log is waited for while the form is held: no longer than somebody waits for a page."""
 _NO_SERIAL = "tanpa nomor"
 _RECEIVERS = ("beneficiary", "guardian")
 
@@ -56,10 +55,9 @@ async def hand_over(request: Request, grant_id: UUID, who: DistrictOfficer, here
             data = await _said(grant, form, evidence)
         key, fields = form.key, {**form.fields, "evidence": [data.evidence_sha256]}
 
-        async def work(_: AsyncSession) -> None:
+        async def work(session: AsyncSession) -> None:
             rules.step(GrantStatus(grant.status), "hand_over")
-            async with asyncio.timeout(_SEND_SECONDS):
-                await _send(here, grant, key, data)
+            await _send(session, grant, key, data)
 
         await once(request, who, replace(form, fields=fields), work)
     except Unfit as unfit:
@@ -98,8 +96,8 @@ async def _said(grant: Grant, form: Form, evidence: UploadFile | None) -> GrantH
     )
 
 
-async def _send(here: Here, grant: Grant, event_id: str, data: GrantHandedOver) -> None:
-    """Sent again under the same id it would count once."""
+async def _send(session: AsyncSession, grant: Grant, event_id: str, data: GrantHandedOver) -> None:
+    """With the answer to the form or not at all: under one id nothing else can be told later."""
     envelope = Envelope(
         id=event_id,
         source=source_of(grant.district),
@@ -107,4 +105,4 @@ async def _send(here: Here, grant: Grant, event_id: str, data: GrantHandedOver) 
         time=now(),
         subject=grant.district_ref,
     )
-    await here.log.append([record_of(here.service, grant.district, envelope, msgspec.json.encode(data))])
+    await emit_event(session, intake_topic(SERVICE, grant.district), envelope, msgspec.json.encode(data))

@@ -10,7 +10,7 @@ import pytest
 
 from services.grants.rules import ROLES
 from shared.events.envelope import grant_id
-from shared.log import Partition
+from shared.log import LogUnavailable, Partition
 from shared.security import Caller, Role
 from tests.integration.forms import Reader
 from tests.integration.grants.office import (
@@ -320,11 +320,12 @@ HANDED = {"on": "2026-11-25", "received_by": "guardian", "witness": "Bu Kades", 
 
 
 async def _told(office: Office) -> Any:
-    """What came to the district's log is applied, as the consumer does it."""
+    """What came to the district's log is applied, as relay and consumer do it."""
 
     async def positions(wanted: Any) -> dict[Partition, int]:
         return dict.fromkeys(wanted, 0)
 
+    await office.node.relay.round()
     async with office.node.log.subscribe("test", [f"intake.grants.{BOJONEGORO}"], positions) as subscription:
         records = await subscription.read(limit=100, timeout=0.3)
     await office.hear(*records)
@@ -365,6 +366,28 @@ async def test_a_handover_sent_twice_is_told_once(office: Office) -> None:
     answer = await reader.client.post(f"/handovers/{GRANT}", data=data, files=other)
     assert (answer.status_code, "sudah terkirim dengan isi lain" in answer.text) == (409, True)
     assert len(await _told(office)) == 1
+
+
+async def test_a_handover_is_taken_while_the_log_is_away_and_told_once_it_is_back(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: Any) -> None:
+        raise LogUnavailable("away")
+
+    await a_request(office, "disbursed")
+    reader = by(office, OFFICER)
+    data = {"key": reader.key(await reader.page(ONE), f"/handovers/{GRANT}"), **HANDED}
+    with monkeypatch.context() as patched:
+        patched.setattr(office.node.log, "append", away)
+        assert (await reader.client.post(f"/handovers/{GRANT}", data=data, files=SCAN)).status_code == 303
+        with pytest.raises(LogUnavailable):
+            await office.node.relay.round()
+        other = {"evidence": ("scan.pdf", b"%PDF another")}
+        answer = await reader.client.post(f"/handovers/{GRANT}", data=data, files=other)
+        assert answer.status_code == 409, "no other content under the same id"
+    (record,) = await _told(office)
+    assert sha256(b"%PDF scan").hexdigest().encode() in record.value
+    assert (await office.grant())["status"] == "handed_over"
 
 
 @pytest.mark.parametrize(
