@@ -43,8 +43,8 @@ class Components:
         return self._handles[name].address
 
     def stop(self) -> None:
-        for handle in self._handles.values():
-            handle.stop()
+        while self._handles:
+            self._handles.popitem()[1].stop()
 
     def _start(self, name: str) -> None:
         try:
@@ -70,8 +70,11 @@ def present(name: str, what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A container engine that answers; one that was brought up for these tests, or others that died, ends with them."""
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Callable[[], None]]]:
+    """A container engine that answers; one that was brought up for these tests, or others that died, ends with them.
+
+    What is to be done before that, its users put into the list.
+    """
     os.environ[runs.VARIABLE] = runs.this()
     try:
         pid = engine.bring_up(tmp_path_factory.mktemp("engine"))
@@ -81,7 +84,10 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         pid = left
     runs.remove_leftovers()
     present("engine", "real, already running" if pid is None else "real, a process of its own")
-    yield
+    before: list[Callable[[], None]] = []
+    yield before
+    for work in before:
+        work()
     if pid is not None:
         engine.take_down(pid)
 
@@ -89,7 +95,9 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def components(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Components]:
     def engine_and_images() -> None:
-        request.getfixturevalue("docker")
+        before = request.getfixturevalue("docker")
+        if found.stop not in before:
+            before.append(found.stop)
         images.make_components()
 
     found = Components(tmp_path_factory, engine_and_images)

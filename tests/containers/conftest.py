@@ -9,7 +9,7 @@ from tests.guides import NOT_EXECUTED, commands_of
 
 
 @pytest.fixture(scope="package")
-def stack(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(docker: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """After docs/install.md."""
     found = Stack(tmp_path_factory.mktemp("installed"))
     try:

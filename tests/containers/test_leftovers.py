@@ -15,7 +15,7 @@ def name_of_a_dead_run() -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_a_dead_run_s_containers_networks_and_volumes_go_and_a_living_one_s_stay(docker: None) -> None:
+def test_a_dead_run_s_containers_networks_and_volumes_go_and_a_living_one_s_stay(docker: object) -> None:
     images.make_components()
     dead, living = name_of_a_dead_run(), runs.name()
     for each in (dead, living):
