@@ -251,6 +251,7 @@ async def test_every_list_comes_in_pages(office: Office) -> None:
         "/v1/budgets/{fiscal_year}/ledger",
         "/v1/documents",
         "/v1/grants",
+        "/v1/uploads",
     }
 
 
