@@ -288,7 +288,7 @@ def serve(node: Node) -> None:
         finally:  # a thread of the embedded log would keep a failed process from ending
             await node.log.close()
 
-    _spare_the_collector()
+    spare_the_collector()
     try:
         uvloop.run(main())
     except Exception as error:
@@ -304,7 +304,7 @@ def _wrong_secret(error: BaseException) -> WrongSecret | None:
     return error if isinstance(error, WrongSecret) else next(filter(None, map(_wrong_secret, inner)), None)
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """A batch makes tens of thousands of objects that all live until its end: looking through them in between, as the
     defaults have it, took a quarter of the worker's time."""
     gc.collect()

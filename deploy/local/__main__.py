@@ -36,7 +36,7 @@ from shared.database import run as db_run
 from shared.events.districts import DISTRICTS
 from shared.kafka import KafkaLog
 from shared.log import LogUnavailable
-from shared.runtime import serve_all
+from shared.runtime import serve_all, spare_the_collector
 from shared.security import DISTRICT_ROLES, LocalKey, Role, WrongSecret
 from shared.settings import Settings
 from shared.telemetry import configure_logs
@@ -140,6 +140,7 @@ def _link(var: Path, front: str, *, role: Role, sub: str, district: str | None) 
 def _finish(work: Coroutine[Any, Any, int]) -> None:
     """Run to the end; what the user can cure is one line, not a traceback."""
     configure_logs(Settings(service="reporting", json_logs=False, log_level="WARNING"))
+    spare_the_collector()
     try:
         code = uvloop.run(work)
     except* (CannotStart, StackError, WrongSecret, WrongAnswer, NotQuietError, LogUnavailable) as group:
