@@ -43,8 +43,8 @@ class Components:
         return self._handles[name].address
 
     def stop(self) -> None:
-        while self._handles:
-            self._handles.popitem()[1].stop()
+        for handle in self._handles.values():
+            handle.stop()
 
     def _start(self, name: str) -> None:
         try:
@@ -70,11 +70,8 @@ def present(name: str, what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Callable[[], None]]]:
-    """A container engine that answers; one that was brought up for these tests, or others that died, ends with them.
-
-    What is to be done before that, its users put into the list.
-    """
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A container engine that answers; one that was brought up for these tests, or others that died, ends with them."""
     os.environ[runs.VARIABLE] = runs.this()
     try:
         pid = engine.bring_up(tmp_path_factory.mktemp("engine"))
@@ -84,23 +81,16 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Callable[[
         pid = left
     runs.remove_leftovers()
     present("engine", "real, already running" if pid is None else "real, a process of its own")
-    before: list[Callable[[], None]] = []
-    yield before
-    for work in before:
-        work()
+    yield
     if pid is not None:
         engine.take_down(pid)
 
 
 @pytest.fixture(scope="session")
 def components(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Components]:
-    def engine_and_images() -> None:
-        before = request.getfixturevalue("docker")
-        if found.stop not in before:
-            before.append(found.stop)
-        images.make_components()
-
-    found = Components(tmp_path_factory, engine_and_images)
+    if way() == "containers":
+        request.getfixturevalue("docker")  # first, so that it ends after what runs in it
+    found = Components(tmp_path_factory, images.make_components)
     yield found
     found.stop()
 

@@ -58,6 +58,7 @@ class Dashboards:
         self._database = database
         self._began = now()
         self._months = Months(self._build)
+        self._built: Snapshot | None = None
         self.live = live
         self.streams = streams
 
@@ -65,6 +66,8 @@ class Dashboards:
         """The newest snapshot, or the one that pages open on, if it is of this month; None when only the database can
         say."""
         current = self.live.current()
+        if current is not None and self._is_older(current):
+            return None
         if current is None or month in (None, current.month):
             return current
         return current.opening if current.opening and current.opening.month == month else None
@@ -84,9 +87,18 @@ class Dashboards:
         lag = await self.live.lag()
         return lag if lag is not None else Lag(self._began, 0, (now() - self._began).total_seconds())
 
+    def _is_older(self, current: Snapshot) -> bool:
+        """Than what readers were given from the database while none was at hand: of changes that have no version."""
+        built = self._built
+        other = built is not None and current.content_sha256 != built.content_sha256
+        return built is not None and other and current.version <= built.version
+
     async def _build(self, month: str | None) -> Snapshot:
         async with self._database.reading() as session:
-            return await build(session, month)
+            snapshot = await build(session, month)
+        if month is None:
+            self._built = snapshot
+        return snapshot
 
 
 async def dashboards(request: Request) -> Dashboards:

@@ -17,12 +17,14 @@ from services.reporting.dashboard import Lag
 from services.reporting.dashboard import build as build_dashboard
 from services.reporting.front import Front
 from services.reporting.live import InProcess
+from services.reporting.stream import Streams
 from services.reporting.tables import METADATA
-from shared.database import Database, now
+from shared.database import Database, now, run
 from shared.embedded import EmbeddedLog
 from shared.runtime import Node
 from shared.security import LocalKey, Role
 from shared.settings import Settings
+from shared.telemetry import Metrics
 from tests.helpers import session_cookie
 from tests.integration.conftest import Templates
 
@@ -228,3 +230,27 @@ async def test_without_a_snapshot_at_hand_the_database_is_asked(doors: Doors) ->
     doors.live._current.snapshot = None
     assert (await doors.both("GET", PATH, _signed(doors.token(Role.viewer)))).status == 200
     assert doors.came_through == 1
+
+
+async def test_who_was_answered_from_the_database_is_not_shown_an_older_snapshot_next(
+    tmp_path: Path, templates: Templates
+) -> None:
+    database = Database(await templates.sqlite("reporting", METADATA, tmp_path / "reporting.db"))
+    live = InProcess()
+    async with database.reading() as session:
+        empty = await build_dashboard(session)
+    async with database.transaction() as session:
+        await run(
+            session,
+            "INSERT INTO district_people VALUES ('3522', 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+        )
+    source = Dashboards(database, live, Streams(live.versions, Metrics("reporting"), most=1, each=1))
+    read = await source.snapshot(None)
+    assert b'"client":5' in bytes(read.province)
+    await live.publish(empty)  # by a worker that built it before the change
+    assert source.at_hand(None) is None
+    assert (await source.snapshot(None)).content_sha256 == read.content_sha256
+    newer = msgspec.structs.replace(read, version=read.version + 1)
+    await live.publish(newer)
+    assert source.at_hand(None) is newer
+    await database.close()
