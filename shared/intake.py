@@ -45,11 +45,11 @@ _EVENT = {
         "id": {"type": "string", "pattern": "^[!-~]{1,128}$", "example": "2026-000123"},
         "source": {
             "type": "string",
-            "pattern": "^/district/35[0-9]{2}/[a-z0-9-]{1,32}$",
+            "pattern": "^/district/35[0-9]{2}/[A-Za-z0-9._-]{1,64}$",
             "description": "Of the token's district.",
         },
         "type": {
-            "description": "One that this service takes.",
+            "description": "Each is taken by one service, as docs/events has it; the others refuse it: `unknown_type`.",
             "enum": sorted(name for name, entry in CATALOGUE.items() if entry.family == "intake"),
         },
         "time": {"type": "string", "format": "date-time", "description": "Of the years 2000 to 2100."},

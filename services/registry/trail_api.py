@@ -19,7 +19,7 @@ class Question(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     nik: str = Field(
-        examples=["3522014105900001"],
+        examples=["3522995703900001"],
         pattern=r"^[0-9]{16}$",
         description="16 digits. Sent in the body, so that no log of paths has it.",
     )
