@@ -243,7 +243,8 @@ async def test_officers_go_on_where_they_were_when_everything_was_killed_and_sta
         await page.locator(field).fill("sudah dikunjungi")
         await page.get_by_role("button", name=button).click()
         await expect(page.get_by_role("status")).to_contain_text(said)
-    found = office.grant(grant_id(BOJONEGORO, "B-5"))
+    number = grant_id(BOJONEGORO, "B-5")
+    found = office.grant(number)
     assert found is not None
     assert [step["step"] for step in found["history"]] == ["request", "verify"]
     await expect(state).to_have_text("Langsung", timeout=SLOW_MS)
@@ -251,6 +252,8 @@ async def test_officers_go_on_where_they_were_when_everything_was_killed_and_sta
     await suspicion.locator("#reason").fill("seperti semula")
     await suspicion.get_by_role("button", name="Batalkan keputusan").click()
     await expect(suspicion.get_by_role("status")).to_contain_text("menunggu keputusan lagi")
+    rejected = office.call("POST", f"/grants/v1/grants/{number}/reject", PROVINCE, json={"reason": "seperti semula"})
+    assert rejected.is_success, "and what others approve is what it was"
 
 
 async def test_a_list_is_approved_by_its_total(open_as: Open, office: Office) -> None:
