@@ -4,6 +4,7 @@ That follows from the set of handovers, not from their order: an earlier one tha
 and what becomes free goes to the next. Every writer holds the serials from its first look to the end.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal, NamedTuple
@@ -15,7 +16,7 @@ from sqlmodel import col
 
 from services.grants.news import tell
 from services.grants.rules import AssetStatus, Condition, serial_key
-from services.grants.tables import Asset, AssetStep, Grant, Handover
+from services.grants.tables import Asset, AssetNews, AssetStep, Grant, Handover
 from shared.database import now, set_wise
 from shared.events import facts
 from shared.revisions import Mark
@@ -81,8 +82,19 @@ async def let_go(session: AsyncSession, asset: Asset) -> None:
 
 
 async def tell_of(session: AsyncSession, grants: Collection[UUID], moment: datetime) -> None:
-    """One fact about all things of each of these grants as they are now. The caller holds the serials."""
+    """One fact about all things of each of these grants as they are now. The caller holds the serials.
+
+    Of a grant that never had any, as of training or cash, nothing is told.
+    """
     await session.flush()
+    kept: dict[UUID, list[Asset]] = defaultdict(list)
+    for asset in (await _of_grants(session, grants)).values():
+        if asset.status != AssetStatus.withdrawn:
+            kept[asset.grant_id].append(asset)
+    before = await session.scalars(select(col(AssetNews.grant_id)).where(col(AssetNews.grant_id).in_(grants)))
+    grants = kept.keys() | set(before)
+    if not grants:
+        return
     versions = await set_wise(
         session,
         """INSERT INTO asset_news (grant_id, version) SELECT r.id, 1 FROM {rows} WHERE true
@@ -97,10 +109,9 @@ async def tell_of(session: AsyncSession, grants: Collection[UUID], moment: datet
         .where(col(Grant.id).in_(grants))
         .order_by(col(Grant.id))
     )
-    kept = [asset for asset in (await _of_grants(session, grants)).values() if asset.status != AssetStatus.withdrawn]
     steps = await session.execute(
         select(col(AssetStep.asset_id), col(AssetStep.day))
-        .where(col(AssetStep.asset_id).in_([asset.id for asset in kept]))
+        .where(col(AssetStep.asset_id).in_([asset.id for some in kept.values() for asset in some]))
         .order_by(col(AssetStep.id))
     )
     newest = {step.asset_id: step.day for step in steps}
@@ -110,9 +121,7 @@ async def tell_of(session: AsyncSession, grants: Collection[UUID], moment: datet
             grant_id=grant.id,
             beneficiary_id=grant.beneficiary_id,
             district=grant.district,
-            assets=tuple(
-                _fact(asset, newest.get(asset.id, handover.day)) for asset in kept if asset.grant_id == grant.id
-            ),
+            assets=tuple(_fact(asset, newest.get(asset.id, handover.day)) for asset in kept.get(grant.id, ())),
         )
         for grant, handover in found
     ]

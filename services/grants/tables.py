@@ -389,10 +389,13 @@ class AssetStep(Grants, table=True):
 
 
 class AssetNews(Grants, table=True):
-    """The version of the last fact about the things of a grant."""
+    """The version of the last fact about the things of a grant.
+
+    Without a foreign key: whoever writes it may not hold the grant's district, and must lock no row of `grants`.
+    """
 
     __tablename__ = "asset_news"
-    grant_id: UUID = Field(primary_key=True, foreign_key="grants.id")
+    grant_id: UUID = Field(primary_key=True)
     version: int = Field(sa_type=BigInteger)
 
 

@@ -94,7 +94,7 @@ class Dashboards:
         return built is not None and other and current.version <= built.version
 
     async def _build(self, month: str | None) -> Snapshot:
-        async with self._database.reading() as session:
+        async with self._database.reading(still=True) as session:
             snapshot = await build(session, month)
         if month is None:
             self._built = snapshot

@@ -116,7 +116,9 @@ async def _build(session: AsyncSession, month: str | None, months: Sequence[str]
         for code in (PROVINCE, *DISTRICTS)
     }
     state = (await run(session, "SELECT version FROM view_state WHERE one = 1")).one()
-    digest = hashlib.sha256((month or "").encode() + b"".join(bytes(raw) for raw in encoded.values())).hexdigest()
+    digest = hashlib.sha256(
+        f"{month or ''}/{complete or ''}".encode() + b"".join(bytes(raw) for raw in encoded.values())
+    ).hexdigest()
     return Snapshot(
         version=state.version,
         month=month,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.reporting import dashboard
 from services.reporting.dashboard import build_next
 from services.reporting.history import History
 from services.reporting.public import freeze, read_release
@@ -96,6 +97,16 @@ async def test_programs_read_the_newest_month_with_a_report_by_default(running: 
     assert (body["month"], body["province"]["income"]["reports"]) == ("2026-11", 1)
     assert set(body) == {"version", "as_of", "month", "lag", "province", "districts"}
     assert (await running.client.get("/v1/dashboard?month=2026-10")).json()["province"]["income"]["reports"] == 10
+
+
+async def test_the_same_numbers_are_another_snapshot_when_their_month_is_no_longer_complete(running: Site) -> None:
+    async with running.node.database.reading() as session:
+        one, other = [
+            await dashboard._build(session, "2026-11", ["2026-10", "2026-11"], complete)
+            for complete in ("2026-11", None)
+        ]
+    assert one.province == other.province
+    assert one.content_sha256 != other.content_sha256
 
 
 async def test_a_change_of_the_month_that_pages_open_on_raises_the_version(running: Site) -> None:

@@ -14,7 +14,6 @@ def upgrade() -> None:
         "asset_news",
         sa.Column("grant_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["grant_id"], ["grants.id"]),
         sa.PrimaryKeyConstraint("grant_id"),
     )
 

@@ -82,10 +82,11 @@ class Past:
             text = words(
                 "trend.text", name=words(f"trend.{key}"), first=words.month(shown[0]), last=words.month(shown[-1])
             )
-            if self._unfinished:
+            unfinished = min(self._unfinished, len(shown))
+            if unfinished:
                 text = words("trend.text_unfinished", text=text, month=words.month(shown[-1]))
-            svg = trend(now, earlier, january(shown), write, text, self._unfinished)
-            found.append(Line(key, svg, shown, now, earlier, write, self._unfinished))
+            svg = trend(now, earlier, january(shown), write, text, unfinished)
+            found.append(Line(key, svg, shown, now, earlier, write, unfinished))
         return found
 
     def _spark(self, words: Words, code: str) -> Markup:

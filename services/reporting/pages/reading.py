@@ -165,7 +165,10 @@ async def _assets(session: AsyncSession, beneficiary_id: UUID) -> list[dict[str,
         session,
         """SELECT asset_id, name, serial, value, status, condition, "on",
                   CASE WHEN holder_id = :id THEN 1 ELSE 0 END AS here
-           FROM asset WHERE holder_id = :id OR grant_id IN (SELECT grant_id FROM grant_now WHERE beneficiary_id = :id)
+           FROM asset WHERE asset_id IN (
+               SELECT a.asset_id FROM asset a WHERE a.holder_id = :id
+               UNION SELECT a.asset_id FROM asset a JOIN grant_now g ON g.grant_id = a.grant_id
+               WHERE g.beneficiary_id = :id)
            ORDER BY here DESC, name, asset_id""",
         id=beneficiary_id,
     )
